@@ -1,0 +1,27 @@
+"""Errors that a user can act on: one clear line, no traceback on the command line."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake in what was asked for; its message says what was expected and the way out."""
+
+
+class DataError(UserError):
+    """A file that is not what it should be; its message names the file, what was found, what was
+    expected and the way out."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on, such as a loss that is no longer finite."""
+
+
+def pick(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Return `name` if it is one of `valid`, else raise UserError that lists the valid names."""
+    names = list(valid)
+    if isinstance(name, str) and name in names:
+        return name
+    close = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UserError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(names)}")
