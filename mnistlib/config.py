@@ -1,0 +1,106 @@
+"""Recipes: everything that decides a training run but its seed and its data."""
+
+from dataclasses import dataclass, fields, replace
+
+from mnistlib.errors import UserError, pick
+
+MODELS = ("lenet5", "mlp", "lenet5_reg")
+TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5_reg": "Regularized LeNet-5"}
+MLP_WIDTHS = (68, 64, 52)  # one of the shapes with exactly LeNet-5's 61,706 parameters
+
+OPTIMIZERS = ("sgd", "adamw")
+SCHEDULES = ("constant", "one-cycle")
+AUGMENTATIONS = ("none", "affine", "affine+elastic")
+AVERAGINGS = ("none", "ema")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is trained; the defaults are the assignment's.
+
+    Attributes:
+        model: a name in MODELS.
+        epochs: passes over the training set; the last one is scored.
+        batch_size: images a step.
+        optimizer: a name in OPTIMIZERS.
+        learning_rate: constant, or the peak of the one-cycle schedule.
+        momentum: of SGD (the first beta of AdamW).
+        nesterov: Nesterov's form of the momentum (SGD only).
+        weight_decay: coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW).
+        schedule: a name in SCHEDULES.
+        label_smoothing: probability mass spread over all classes, 0 to 1.
+        dropout: probability of dropping a unit of the two hidden fully connected layers.
+        augment: a name in AUGMENTATIONS; training batches only.
+        averaging: a name in AVERAGINGS; the averaged weights are those that are scored.
+
+    Raises:
+        UserError: a value is not of the stated type or range.
+    """
+
+    model: str = "lenet5"
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: str = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    label_smoothing: float = 0.0
+    dropout: float = 0.0
+    augment: str = "none"
+    averaging: str = "none"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            self._check_type(field.name, field.type)
+        pick("model", self.model, MODELS)
+        pick("optimizer", self.optimizer, OPTIMIZERS)
+        pick("schedule", self.schedule, SCHEDULES)
+        pick("augmentation", self.augment, AUGMENTATIONS)
+        pick("averaging", self.averaging, AVERAGINGS)
+        self._check_range("epochs", 1, 10_000)
+        self._check_range("batch_size", 1, 60_000)
+        self._check_range("learning_rate", 0, 100)
+        self._check_range("weight_decay", 0, 10)
+        for name in ("momentum", "label_smoothing", "dropout"):
+            self._check_range(name, 0, 0.999)
+
+    def _check_type(self, name: str, wanted: type) -> None:
+        value = getattr(self, name)
+        if wanted is float and type(value) is int:
+            object.__setattr__(self, name, float(value))  # 0 and 0.0 are one recipe
+        elif type(value) is not wanted:
+            raise UserError(f"{name}={value!r} is a {type(value).__name__}; give {wanted.__name__}")
+
+    def _check_range(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        if not low <= value <= high:
+            raise UserError(f"{name}={value!r} is out of range; give {low} to {high}")
+
+
+RECIPES: dict[str, Recipe] = {
+    "lenet5": Recipe(model="lenet5"),
+    "mlp": Recipe(model="mlp"),
+    "lenet5_reg": Recipe(
+        model="lenet5_reg",
+        learning_rate=0.05,
+        nesterov=True,
+        weight_decay=5e-4,
+        schedule="one-cycle",
+        label_smoothing=0.05,
+        augment="affine+elastic",
+        averaging="ema",
+    ),
+}
+
+
+def recipe(name: str, **changes: object) -> Recipe:
+    """The named recipe with some values changed.
+
+    Raises:
+        UserError: no such recipe, no such value, or a value out of range; lists the valid names.
+    """
+    for change in changes:
+        pick("recipe value", change, [field.name for field in fields(Recipe)])
+    return replace(RECIPES[pick("recipe", name, RECIPES)], **changes)
