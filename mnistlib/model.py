@@ -6,6 +6,8 @@ pooling without weights for trainable subsampling, 16 maps that see all 6 maps b
 logits for ten radial basis functions.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -81,7 +83,7 @@ class CustomMLP(nn.Module):
     def __init__(self, widths: tuple[int, ...] = MLP_WIDTHS) -> None:
         super().__init__()
         sizes = (28 * 28, *widths)
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         self.out = nn.Linear(sizes[-1], 10)
 
     def forward(self, images: Tensor) -> Tensor:
