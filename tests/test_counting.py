@@ -1,0 +1,167 @@
+"""The derivation against the model itself, torchinfo and torch's own counter of operations."""
+
+import re
+import subprocess
+import sys
+from itertools import product
+from math import prod
+
+import pytest
+import torch
+from latex2mathml.converter import convert
+from torch.utils.flop_counter import FlopCounterMode
+from torchinfo import summary
+
+from mnistlib.config import MLP_WIDTHS, MODELS
+from mnistlib.counting import derive, latex, solve_widths, table
+from mnistlib.errors import UserError
+from mnistlib.model import build, count
+
+WITH_MACS = ("convolution", "linear")
+
+
+def value(formula: str) -> int:
+    """Evaluate a derivation such as '6 × (1·5·5 + 1)' or '156 + 850', independently of the code."""
+    first, _, second = formula.partition("×")
+    if second:
+        return int(first) * value(second.strip().strip("()"))
+    return sum(prod(int(factor) for factor in term.split("·")) for term in formula.split("+"))
+
+
+def total(name: str, **knobs: object) -> int:
+    return sum(layer.parameters for layer in derive(name, **knobs))
+
+
+@pytest.fixture(params=MODELS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_totals_are_the_known_counts_and_not_the_wrong_sums_that_circulate():
+    totals = {name: total(name) for name in MODELS}
+    assert totals == {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}
+    assert not {61_606, 44_526} & set(totals.values())
+
+
+def test_totals_equal_the_models(name):
+    assert total(name) == count(build(name))
+
+
+def test_parameters_and_shapes_equal_torchinfo_layer_by_layer(name):
+    info = summary(build(name), (1, 1, 28, 28), verbose=0)
+    rows = [row for row in info.summary_list if row.is_leaf_layer and row.num_params]
+    counted = [(tuple(row.output_size[1:]), row.num_params) for row in rows]
+    layers = [layer for layer in derive(name) if layer.parameters]
+    assert [(layer.output_shape, layer.parameters) for layer in layers] == counted
+
+
+def test_macs_equal_torchs_count_of_operations(name):
+    model = build(name).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 1, 28, 28))
+    assert 2 * sum(layer.macs for layer in derive(name)) == counter.get_total_flops()
+
+
+def test_macs_differ_from_torchinfo_by_the_documented_convention(name):
+    layers = derive(name)
+    biases = sum(prod(layer.output_shape) for layer in layers if layer.kind in WITH_MACS)
+    norms = sum(layer.parameters for layer in layers if layer.kind == "batch norm")
+    counted = summary(build(name), (1, 1, 28, 28), verbose=0).total_mult_adds
+    assert counted == sum(layer.macs for layer in layers) + biases + norms
+
+
+def test_formulas_evaluate_to_the_parameters(name):
+    layers = derive(name)
+    assert [value(layer.formula) for layer in layers] == [layer.parameters for layer in layers]
+
+
+def test_shape_rules_give_the_side_of_the_output():
+    rules = {layer.name: layer.shape_rule for layer in derive("lenet5")}
+    assert rules["pad"] == "28 + 2·2 = 32"
+    assert rules["conv1"] == "(32 − 5)/1 + 1 = 28"
+    assert rules["pool2"] == "(10 − 2)/2 + 1 = 5"
+    assert rules["flatten"] == "16·5·5 = 400"
+
+
+def test_widths_of_the_mlp_come_from_the_configuration_unless_given():
+    hidden = [layer.output_shape for layer in derive("mlp") if layer.kind == "linear"]
+    assert hidden == [*[(width,) for width in MLP_WIDTHS], (10,)]
+    assert total("mlp", widths=(42, 542)) == 61_706
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"), [("lenet6", None), ("lenet5", (68, 64, 52)), ("mlp", (0,))]
+)
+def test_what_cannot_be_derived_is_a_user_error(name, widths):
+    with pytest.raises(UserError):
+        derive(name, widths)
+
+
+def test_table_ends_with_the_sums(name):
+    frame = table(name)
+    last = frame.iloc[-1]
+    assert last["layer"] == "total"
+    assert last["parameters"] == frame["parameters"].iloc[:-1].sum() == total(name)
+    assert last["MACs"] == frame["MACs"].iloc[:-1].sum()
+
+
+def test_every_line_of_the_latex_adds_up(name):
+    plain = re.sub(r"\\text{([\d,]+)}", lambda number: number[1].replace(",", ""), latex(name))
+    plain = plain.replace(r"\cdot", "·").replace(r"\times", "×")
+    lines = re.findall(r"& (.*) & = & (\d+)", plain)
+    assert [value(formula) for formula, _ in lines] == [int(result) for _, result in lines]
+    assert int(lines[-1][1]) == total(name)
+    assert len(lines) == 1 + sum(1 for layer in derive(name) if layer.parameters)
+
+
+def test_latex_converts_to_a_mathml_table_with_every_number(name):
+    mathml = convert(latex(name), display="block")
+    rows = re.findall(r"<mtr>.*?</mtr>", mathml)
+    counts = [layer.parameters for layer in derive(name) if layer.parameters]
+    for row, parameters in zip(rows, [*counts, sum(counts)], strict=True):
+        assert f">{parameters:,}<" in row
+    assert "\\" not in mathml
+
+
+def test_solver_agrees_with_brute_force_in_a_small_case():
+    def parameters(a: int, b: int) -> int:
+        return a * (3 + 1) + b * (a + 1) + 2 * (b + 1)
+
+    for wanted in range(9, 80):
+        expected = [
+            (a, b) for a, b in product(range(1, 40), repeat=2) if parameters(a, b) == wanted
+        ]
+        assert solve_widths(wanted, inputs=3, outputs=2, hidden=2) == expected
+
+
+def test_every_solution_is_an_mlp_of_exactly_that_size():
+    solutions = solve_widths(61_706)
+    assert len(solutions) == len(set(solutions)) == 226
+    assert {total("mlp", widths=widths) for widths in solutions} == {61_706}
+
+
+def test_solutions_that_the_report_speaks_of():
+    solutions = solve_widths(61_706)
+    assert len(solve_widths(61_706, low=16, high=383)) == 61
+    assert [w for w in solutions if w[0] >= w[1] >= w[2]] == [MLP_WIDTHS, (76, 20, 16)]
+    assert solve_widths(61_706, hidden=2) == [(42, 542)]
+    assert solve_widths(61_706, hidden=1) == []
+
+
+def test_range_keeps_exactly_the_solutions_inside_it():
+    inside = [w for w in solve_widths(61_706) if min(w) >= 20 and max(w) <= 200]
+    assert solve_widths(61_706, low=20, high=200) == inside
+
+
+@pytest.mark.parametrize("wrong", [{"hidden": 0}, {"low": 0}, {"low": 9, "high": 8}])
+def test_solver_refuses_an_empty_range(wrong):
+    with pytest.raises(UserError, match="at least 1"):
+        solve_widths(61_706, **wrong)
+
+
+def test_counting_needs_neither_torch_nor_pandas():
+    code = (
+        "import sys, mnistlib.counting as c; c.latex('lenet5'); c.solve_widths(61706);"
+        "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
