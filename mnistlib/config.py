@@ -1,5 +1,6 @@
 """Recipes: everything that decides a training run but its seed and its data."""
 
+import re
 from dataclasses import dataclass, fields, replace
 
 from mnistlib.errors import UserError, pick
@@ -32,6 +33,7 @@ class Recipe:
         dropout: probability of dropping a unit of the two hidden fully connected layers.
         augment: a name in AUGMENTATIONS; training batches only.
         averaging: a name in AVERAGINGS; the averaged weights are those that are scored.
+        widths: of the MLP's hidden layers, such as "68-64-52"; the other models have none to choose.
 
     Raises:
         UserError: a value is not of the stated type or range.
@@ -50,6 +52,7 @@ class Recipe:
     dropout: float = 0.0
     augment: str = "none"
     averaging: str = "none"
+    widths: str = "-".join(map(str, MLP_WIDTHS))
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,6 +62,8 @@ class Recipe:
         pick("schedule", self.schedule, SCHEDULES)
         pick("augmentation", self.augment, AUGMENTATIONS)
         pick("averaging", self.averaging, AVERAGINGS)
+        if not re.fullmatch(r"[1-9]\d{0,4}(-[1-9]\d{0,4})*", self.widths):
+            raise UserError(f"widths={self.widths!r}; give numbers of units such as '68-64-52'")
         self._check_range("epochs", 1, 10_000)
         self._check_range("batch_size", 1, 60_000)
         self._check_range("learning_rate", 0, 100)

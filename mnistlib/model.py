@@ -96,8 +96,9 @@ class CustomMLP(nn.Module):
 class RegularizedLeNet5(LeNet5):
     """LeNet-5 with batch norm after each layer but the last, and dropout; 62,158 parameters.
 
-    Images and logits as in LeNet5. Batch norm stands between a layer and its ReLU, as in Ioffe and
-    Szegedy, "Batch normalization", ICML 2015, section 3.2; `dropout` acts on the two hidden fully
+    Images and logits as in LeNet5. Batch norm stands right before ReLU, as in Ioffe and Szegedy,
+    "Batch normalization", ICML 2015, section 3.2, and after pooling, where it has a quarter of the
+    values to normalise; `dropout` acts on the two hidden fully
     connected layers, as in Srivastava et al., "Dropout", JMLR 15, 2014. Neither is active while
     testing.
     """
@@ -112,8 +113,8 @@ class RegularizedLeNet5(LeNet5):
 
     def forward(self, images: Tensor) -> Tensor:
         x = pad(images)  # [b, 1, 32, 32]
-        x = F.relu(F.max_pool2d(self.bn1(self.conv1(x)), 2))  # [b, 6, 14, 14]
-        x = F.relu(F.max_pool2d(self.bn2(self.conv2(x)), 2))  # [b, 16, 5, 5]
+        x = F.relu(self.bn1(F.max_pool2d(self.conv1(x), 2)))  # [b, 6, 14, 14]
+        x = F.relu(self.bn2(F.max_pool2d(self.conv2(x), 2)))  # [b, 16, 5, 5]
         x = self.dropout(F.relu(self.bn3(self.fc1(x.flatten(1)))))  # [b, 120]
         x = self.dropout(F.relu(self.bn4(self.fc2(x))))  # [b, 84]
         return self.fc3(x)  # [b, 10]

@@ -99,10 +99,13 @@ class _Tally:
 
 def initial(recipe: Recipe, seed: int) -> nn.Module:
     """The untrained network that fit() starts from with this recipe and seed."""
-    knobs = {"dropout": recipe.dropout} if recipe.model == "lenet5_reg" else {}
+    knobs = {
+        "mlp": {"widths": tuple(map(int, recipe.widths.split("-")))},
+        "lenet5_reg": {"dropout": recipe.dropout},
+    }
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
-        return build(recipe.model, **knobs)
+        return build(recipe.model, **knobs.get(recipe.model, {}))
 
 
 def stream(seed: int, purpose: str) -> int:

@@ -1,7 +1,8 @@
 """Digits in memory: the one form in which every reader hands its data on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 
@@ -37,15 +38,27 @@ class Digits:
         return len(self.labels)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """sha256 over the digits' two canonical IDX files, as 64 hex digits."""
+    def digests(self) -> tuple[str, str]:
+        """sha256 of the canonical IDX file of the images, and of the labels."""
         from mnistlib.dataset import idx
 
-        return idx.fingerprint(self.images, self.labels)
+        return idx.digest(self.images), idx.digest(self.labels)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the two digests, as 64 hex digits."""
+        return sha256("".join(self.digests).encode()).hexdigest()
 
     def take(self, index: np.ndarray, name: str) -> "Digits":
         """The digits at `index` (int64 [m]), in that order, under a new name."""
         return Digits(self.images[index], self.labels[index], name)
+
+    def renamed(self, name: str) -> "Digits":
+        """The same digits under a new name; nothing is copied, and known digests are kept."""
+        same = replace(self, name=name)
+        if "digests" in self.__dict__:
+            same.__dict__["digests"] = self.digests
+        return same
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,4 @@ class DigitData:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 over both splits' fingerprints."""
-        from hashlib import sha256
-
         return sha256((self.train.fingerprint + self.test.fingerprint).encode()).hexdigest()
