@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from mnistlib.dataset import idx
 from mnistlib.errors import DataError
 
 
@@ -40,8 +41,6 @@ class Digits:
     @cached_property
     def digests(self) -> tuple[str, str]:
         """sha256 of the canonical IDX file of the images, and of the labels."""
-        from mnistlib.dataset import idx
-
         return idx.digest(self.images), idx.digest(self.labels)
 
     @cached_property

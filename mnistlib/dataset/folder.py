@@ -1,0 +1,94 @@
+"""Find the digits in a folder, in whichever of the known layouts it holds them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mnistlib.dataset import idx
+from mnistlib.dataset.canonical import FILES, name_by_content
+from mnistlib.dataset.digits import DigitData, Digits
+from mnistlib.errors import DataError
+
+PREFIX = {"train": "train", "test": "t10k"}
+NESTED = (".", "raw", "MNIST", "MNIST/raw")  # torchvision keeps its files in MNIST/raw
+LAYOUTS = (
+    "the four IDX files (gzipped or not), train.tar and test.tar, "
+    "or folders train and test of {id}_{label}.png"
+)
+
+
+def read_pair(root: Path) -> DigitData:
+    """Read both splits from a folder.
+
+    Raises:
+        DataError: there is no such folder, it holds digits in no known layout, or only one
+            split, or a file in it is damaged.
+    """
+    if not root.is_dir():
+        kind = "is a file, expected a folder" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {kind} that holds {LAYOUTS}")
+    folder = find(root)
+    if folder is None:
+        raise DataError(f"{root}: no digits found, expected {LAYOUTS}{_half(root)}")
+    train, test = (read_split(folder, part) for part in PREFIX)
+    return name_by_content(train, test, _own_name(folder), f"a folder of {_kind(folder)}")
+
+
+def find(root: Path) -> Path | None:
+    """The folder at or under `root` that holds both splits, None if there is none."""
+    folders = [root / nested for nested in NESTED]
+    return next((f for f in folders if all(_reader(f, part) for part in PREFIX)), None)
+
+
+def read_split(folder: Path, part: str) -> Digits:
+    """Read the split "train" or "test" of a folder.
+
+    Raises:
+        DataError: the folder does not hold the split, or a file is damaged.
+    """
+    reader = _reader(folder, part)
+    if reader is None:
+        raise DataError(f"{folder}: no {part} digits found, expected {LAYOUTS}")
+    return reader(folder, part)
+
+
+def idx_file(folder: Path, name: str) -> Path | None:
+    """The IDX file of this canonical name in `folder`, gzipped or not, None if missing."""
+    names = (name, f"{name}.gz", name.replace("-idx", ".idx"))  # the dot: as some unpackers name it
+    return next((folder / n for n in names if (folder / n).is_file()), None)
+
+
+def idx_names(part: str) -> list[str]:
+    """The canonical names of a split's image and label file."""
+    return [name for name in FILES if name.startswith(PREFIX[part])]
+
+
+Reader = Callable[[Path, str], Digits]
+
+
+def _reader(folder: Path, part: str) -> Reader | None:
+    if all(idx_file(folder, name) for name in idx_names(part)):
+        return _read_idx
+    return None
+
+
+def _read_idx(folder: Path, part: str) -> Digits:
+    images, labels = (idx.read(idx_file(folder, name)) for name in idx_names(part))
+    return Digits(images, labels.astype(np.int64), f"{folder}: {part}")
+
+
+def _kind(folder: Path) -> str:
+    return "IDX files"
+
+
+def _own_name(folder: Path) -> str:
+    """The folder's name; its parent's where it is called "raw", as torchvision does."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "raw" else folder.name
+
+
+def _half(root: Path) -> str:
+    """What an incomplete folder lacks, for the message."""
+    missing = [name for name in FILES if not idx_file(root, name)]
+    return f"; missing: {', '.join(missing)}" if len(missing) < len(FILES) else ""
