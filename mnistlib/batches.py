@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -26,8 +27,8 @@ class Batches:
         augment: str = "none",
         distortion: Generator | None = None,
     ) -> None:
-        self.images = torch.from_numpy(digits.images).unsqueeze(1).to(device)  # [n, 1, 28, 28]
-        self.labels = torch.from_numpy(digits.labels).to(device)
+        self.images = _tensor(digits.images).unsqueeze(1).to(device)  # [n, 1, 28, 28]
+        self.labels = _tensor(digits.labels).to(device)
         self.batch_size, self.device = batch_size, device
         self.order, self.augment, self.distortion = order, augment, distortion
 
@@ -50,3 +51,8 @@ class Batches:
         if self.augment != "none":
             x = distort(x, self.augment, self.distortion)
         return x.sub_(MEAN).div_(STD)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """The array as a tensor; copied only where it is read-only, which torch has no word for."""
+    return torch.from_numpy(np.require(array, requirements="W"))

@@ -33,7 +33,7 @@ class Recipe:
         dropout: probability of dropping a unit of the two hidden fully connected layers.
         augment: a name in AUGMENTATIONS; training batches only.
         averaging: a name in AVERAGINGS; the averaged weights are those that are scored.
-        widths: of the MLP's hidden layers, such as "68-64-52"; the other models have none to choose.
+        widths: of the MLP's hidden layers, such as "68-64-52"; no other model uses it.
 
     Raises:
         UserError: a value is not of the stated type or range.

@@ -97,17 +97,17 @@ def save(run: Run, folder: str | Path) -> Path:
     """Write a run into `folder` (made if missing) under its own name, whole or not at all."""
     path = Path(folder) / filename(run)
     record = {"format": FORMAT, "key": run.key, **asdict(run)}
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write(path, (json.dumps(record, indent=1) + "\n").encode())
     return path
 
 
-def write_text(path: Path, text: str) -> None:
-    """Put a text in place in one step: a reader sees the old file or the new one, never half."""
+def write(path: Path, content: bytes) -> None:
+    """Put a file in place in one step: a reader sees the old one or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -1,0 +1,116 @@
+"""The command line: python -m mnistlib {report, train, data, export}."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mnistlib import paths
+from mnistlib.config import RECIPES, TITLES, recipe
+from mnistlib.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns 0, 1 for a report that failed, 2 for a user's mistake, 130 for Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except UserError as error:
+        print(f"mnistlib: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"mnistlib: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mnistlib: stopped; files that were finished stay", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mnistlib",
+        description="LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_report, _add_train, _add_data, _add_export):
+        add(commands)
+    return parser
+
+
+def _add(commands, name: str, run, about: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=about, description=about)
+    command.set_defaults(run=run)
+    command.add_argument(
+        "--data",
+        metavar="PATH",
+        help="folder or archive with the digits (default: $MNIST_DIR, data/raw, a download, "
+        "and where none of them answers, the built-in sample)",
+    )
+    return command
+
+
+def _add_report(commands) -> None:
+    command = _add(commands, "report", _report, "run the notebooks and write the report as HTML")
+    _add_out(command, paths.OUT / "report")
+
+
+def _add_train(commands) -> None:
+    command = _add(commands, "train", _train, "train one model; write its record and its curves")
+    names = "; ".join(f"{name}: {TITLES[name]}" for name in RECIPES)
+    command.add_argument("model", nargs="?", default="lenet5", help=f"{names} (default: lenet5)")
+    command.add_argument("--epochs", type=int, help="instead of the recipe's")
+    command.add_argument("--seed", type=int, default=0, help="of weights, order and distortions")
+    command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
+    command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
+    _add_out(command, paths.OUT)
+
+
+def _add_data(commands) -> None:
+    _add(commands, "data", _data, "show which digits are found, where, and their checksums")
+
+
+def _add_export(commands) -> None:
+    command = _add(commands, "export", _export, "write train.tar and test.tar of {id}_{label}.png")
+    _add_out(command, paths.OUT / "export")
+    command.add_argument("--overwrite", action="store_true", help="replace archives that exist")
+
+
+def _add_out(command: argparse.ArgumentParser, default: Path) -> None:
+    shown = default.relative_to(paths.ROOT)
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help=f"where to write (default: {shown})",
+    )
+
+
+def _report(options: argparse.Namespace) -> int:
+    from mnistlib.report import build
+
+    return build(out=options.out, data_dir=options.data)
+
+
+def _train(options: argparse.Namespace) -> None:
+    changes = {} if options.epochs is None else {"epochs": options.epochs}
+    chosen = recipe(options.model, **changes)  # before the slow imports: a typo answers at once
+    from mnistlib.session import train_and_save
+
+    train_and_save(chosen, options.seed, options.data, options.out, options.device, options.threads)
+
+
+def _data(options: argparse.Namespace) -> None:
+    from mnistlib.dataset import describe, load
+
+    print("\n".join(describe(load(options.data))))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from mnistlib.dataset import export, load
+
+    for path in export(load(options.data), options.out, overwrite=options.overwrite):
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""One training session for a person: a line an epoch, then the record, weights and curves on disk."""
+
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+from mnistlib import plots, runs, weights
+from mnistlib.config import TITLES, Recipe
+from mnistlib.dataset import load
+from mnistlib.stats import wilson
+from mnistlib.train import fit, initial
+
+
+def train_and_save(
+    recipe: Recipe,
+    seed: int,
+    data_dir: str | None,
+    out: Path,
+    device: str = "auto",
+    threads: int | None = None,
+) -> runs.Run:
+    """Train, print a line per epoch, and write record, weights and the four curves below `out`."""
+    data = load(data_dir)
+    print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
+    model = initial(recipe, seed)
+    run = fit(
+        recipe, data, seed, model=model, device=device, threads=threads, on_epoch=_print_epoch
+    )
+    record = runs.save(run, out / "runs")
+    written = [record, weights.save(model, run, out / "weights" / f"{record.stem}.safetensors")]
+    written.append(_draw_curves(run, out / "figures" / f"{record.stem}_curves.png"))
+    low, high = wilson(round(run.accuracy * len(data.test)), len(data.test))
+    print(
+        f"test accuracy after epoch {recipe.epochs}: {run.accuracy:.2%}, "
+        f"95 % interval {low:.2%} to {high:.2%} over {len(data.test):,} test images"
+    )
+    for path in written:
+        print(f"wrote {path}")
+    return run
+
+
+def _print_epoch(number: int, values: dict) -> None:
+    print(
+        f"epoch {number:3d}  "
+        f"train loss {values['train_loss']:.4f} accuracy {values['train_accuracy']:.2%}  "
+        f"test loss {values['test_loss']:.4f} accuracy {values['test_accuracy']:.2%}  "
+        f"{values['seconds']:.1f} s",
+        flush=True,
+    )
+
+
+def _draw_curves(run: runs.Run, path: Path) -> Path:
+    plots.use_style()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    plots.learning_curves(run.history, axes)
+    figure.suptitle(f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}")
+    image = BytesIO()
+    figure.savefig(image, format="png")
+    plt.close(figure)
+    runs.write(path, image.getvalue())
+    return path
