@@ -10,7 +10,7 @@ from mnistlib.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, 1 for a report that failed, 2 for a user's mistake, 130 for Ctrl-C."""
+    """Run one command; returns 0, 2 for a mistake that has a message, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0

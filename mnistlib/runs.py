@@ -33,6 +33,8 @@ class Run:
         history: five lists, one value an epoch: CURVES (losses in nats per image, accuracies as
             fractions, seconds of training and testing).
         predictions: the final answer for each test image, one digit each, in the test set's order.
+        mistakes: the label of each image that was misread, by its index in the test set as text;
+            with it a record can be checked, and compared with others, where the digits are not.
         versions: of Python and the libraries.
         device: the kind of processor, "cpu" or a GPU's name.
         threads: of torch on the CPU; results depend on it in the last bits.
@@ -43,6 +45,7 @@ class Run:
     dataset: dict
     history: dict
     predictions: str
+    mistakes: dict
     versions: dict
     device: str
     threads: int
@@ -53,9 +56,13 @@ class Run:
             raise DataError(f"history has {lengths} epochs, expected {self.recipe.epochs}")
         if not re.fullmatch("[0-9]+", self.predictions):
             raise DataError("predictions must be a string of digits, one for each test image")
-        if len(self.predictions) != self.dataset["n_test"]:
-            found = f"{len(self.predictions)} predictions"
-            raise DataError(f"{found} for {self.dataset['n_test']} test images")
+        n = self.dataset["n_test"]
+        if len(self.predictions) != n:
+            raise DataError(f"{len(self.predictions)} predictions for {n} test images")
+        if any(int(self.predictions[int(i)]) == label for i, label in self.mistakes.items()):
+            raise DataError("an image is listed as misread with the label that was predicted")
+        if round((1 - self.accuracy) * n) != len(self.mistakes):
+            raise DataError(f"{len(self.mistakes)} mistakes do not fit accuracy {self.accuracy}")
 
     @property
     def key(self) -> str:
@@ -71,6 +78,19 @@ class Run:
     def answers(self) -> np.ndarray:
         """The predictions as int64 [n_test]."""
         return np.frombuffer(self.predictions.encode(), np.uint8).astype(np.int64) - ord("0")
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The test images' labels, int64 [n_test]: the answers, with the mistakes put right."""
+        labels = self.answers
+        for index, label in self.mistakes.items():
+            labels[int(index)] = label
+        return labels
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each test image was read right, bool [n_test]."""
+        return self.answers == self.labels
 
 
 def key(recipe: Recipe, seed: int, fingerprint: str) -> str:
@@ -126,7 +146,7 @@ def load(path: str | Path) -> Run:
         names = [field.name for field in fields(Run) if field.name != "recipe"]
         run = Run(Recipe(**record["recipe"]), **{name: record[name] for name in names})
         intact = record["format"] == FORMAT and record["key"] == run.key
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise DataError(
             f"{path}: no record of a run ({error}); delete it and train again"
         ) from error

@@ -1,4 +1,4 @@
-"""One training session for a person: a line an epoch, then the record, weights and curves on disk."""
+"""One training session for a person: a line an epoch, then record, weights and curves."""
 
 from io import BytesIO
 from pathlib import Path

@@ -14,7 +14,7 @@ from mnistlib.dataset import DigitData, split
 
 
 def validation_data(data: DigitData) -> DigitData:
-    """The fixed split of the training digits that recipes are chosen on; without the test digits."""
+    """The fixed split of the training digits that recipes are chosen on; no test digits in it."""
     fitting, validation = split(data.train)
     return DigitData(fitting, validation, f"{data.name}, validation split", data.origin)
 

@@ -174,6 +174,7 @@ def fit(
         dataset=_facts(data),
         history=history,
         predictions="".join(map(str, predictions)),
+        mistakes=_mistakes(predictions, data.test.labels),
         versions={"python": platform.python_version(), "torch": torch.__version__},
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=threads,
@@ -291,6 +292,11 @@ def _bar(recipe: Recipe, data: DigitData, progress: bool) -> tqdm:
     return tqdm(
         total=total, unit=" images", desc=recipe.model, disable=not progress, unit_scale=True
     )
+
+
+def _mistakes(predictions: np.ndarray, labels: np.ndarray) -> dict[str, int]:
+    wrong = np.flatnonzero(predictions != labels)
+    return {str(index): int(labels[index]) for index in wrong}
 
 
 def _facts(data: DigitData) -> dict:
