@@ -1,9 +1,11 @@
 """One training session for a person: a line an epoch, then record, weights and curves."""
 
+import sys
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from tqdm import tqdm
 
 from mnistlib import plots, runs, weights
 from mnistlib.config import TITLES, Recipe
@@ -25,7 +27,14 @@ def train_and_save(
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
     model = initial(recipe, seed)
     run = fit(
-        recipe, data, seed, model=model, device=device, threads=threads, on_epoch=_print_epoch
+        recipe,
+        data,
+        seed,
+        model=model,
+        device=device,
+        threads=threads,
+        progress=sys.stderr.isatty(),
+        on_epoch=_print_epoch,
     )
     record = runs.save(run, out / "runs")
     written = [record, weights.save(model, run, out / "weights" / f"{record.stem}.safetensors")]
@@ -41,19 +50,17 @@ def train_and_save(
 
 
 def _print_epoch(number: int, values: dict) -> None:
-    print(
+    tqdm.write(
         f"epoch {number:3d}  "
         f"train loss {values['train_loss']:.4f} accuracy {values['train_accuracy']:.2%}  "
         f"test loss {values['test_loss']:.4f} accuracy {values['test_accuracy']:.2%}  "
-        f"{values['seconds']:.1f} s",
-        flush=True,
+        f"{values['seconds']:.1f} s"
     )
 
 
 def _draw_curves(run: runs.Run, path: Path) -> Path:
-    plots.use_style()
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    plots.learning_curves(run.history, axes)
+    plots.learning_curves(run.history, axes, run.recipe.model)
     figure.suptitle(f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}")
     image = BytesIO()
     figure.savefig(image, format="png")

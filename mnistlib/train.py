@@ -1,4 +1,4 @@
-"""Training: the assignment's train() and test(), and fit() which makes a whole run of them."""
+"""fit(): one training run from a recipe, a seed and digits to its record."""
 
 import platform
 import time
@@ -9,92 +9,19 @@ from math import isfinite
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Generator, nn
 from tqdm.auto import tqdm
 
 from mnistlib.batches import Batches
 from mnistlib.config import Recipe
 from mnistlib.dataset import DigitData, Digits
 from mnistlib.errors import TrainingError, UserError
+from mnistlib.loops import TEST_BATCH, predict, test, train
 from mnistlib.model import build
+from mnistlib.optimizers import make_average, make_optimizer, make_schedule
 from mnistlib.runs import CURVES, Run
 
-TEST_BATCH = 1000
-EMA_DECAY = 0.998  # an average over about the last 500 steps, half an epoch
-
-
-def train(model, trn_loader, device, criterion, optimizer, after_step=None):
-    """Train for one epoch.
-
-    Args:
-        model: any network from images to logits [b, 10].
-        trn_loader: any iterable of (images, labels), such as a DataLoader.
-        device: where to compute.
-        criterion: a loss of logits and labels, averaged or summed over the batch.
-        optimizer: of the model's parameters.
-        after_step: called after each step with the batch's size.
-
-    Returns:
-        trn_loss: average loss per image over the epoch, each batch weighed by its size.
-        acc: accuracy over the same images, as a fraction, each image judged just before its step.
-
-    Raises:
-        UserError: the loader is empty.
-    """
-    model.train()
-    tally = _Tally(criterion)
-    for images, labels in trn_loader:
-        images, labels = images.to(device), labels.to(device)
-        optimizer.zero_grad(set_to_none=True)
-        logits = model(images)  # [b, 10]
-        loss = criterion(logits, labels)
-        loss.backward()
-        optimizer.step()
-        tally.add(loss.detach(), logits.detach(), labels)
-        if after_step is not None:
-            after_step(len(labels))
-    return tally.result()
-
-
-@torch.inference_mode()
-def test(model, tst_loader, device, criterion):
-    """Test without training: dropout is off and batch norm uses its running statistics.
-
-    Args and returns as in train(): (tst_loss, acc), average loss per image and accuracy.
-
-    Raises:
-        UserError: the loader is empty.
-    """
-    model.eval()
-    tally = _Tally(criterion)
-    for images, labels in tst_loader:
-        images, labels = images.to(device), labels.to(device)
-        logits = model(images)  # [b, 10]
-        tally.add(criterion(logits, labels), logits, labels)
-    return tally.result()
-
-
-test.__test__ = False  # the assignment's name for it; not a test of ours
-
-
-class _Tally:
-    """Sums of losses and hits over an epoch, kept on the device: no step waits for a number."""
-
-    def __init__(self, criterion) -> None:
-        self.summed = getattr(criterion, "reduction", "mean") == "sum"
-        self.loss, self.hits, self.n = 0.0, 0, 0
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.loss += loss.double() * (1 if self.summed else len(labels))
-        self.hits += (logits.argmax(1) == labels).sum()
-        self.n += len(labels)
-
-    def result(self) -> tuple[float, float]:
-        if self.n == 0:
-            raise UserError("the loader is empty; expected at least one batch of images and labels")
-        return float(self.loss) / self.n, int(self.hits) / self.n
+__all__ = ["fit", "initial", "pick_device", "predict", "test", "train"]
 
 
 def initial(recipe: Recipe, seed: int) -> nn.Module:
@@ -191,12 +118,8 @@ class _Course:
         self.tests = Batches(data.test, TEST_BATCH, device)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = make_optimizer(recipe, model)
-        self.schedule = _make_schedule(recipe, self.optimizer, len(self.batches))
-        ema = get_ema_multi_avg_fn(EMA_DECAY)
-        averaged = recipe.averaging == "ema"
-        self.average = (
-            AveragedModel(model, multi_avg_fn=ema, use_buffers=True) if averaged else None
-        )
+        self.schedule = make_schedule(recipe, self.optimizer, len(self.batches))
+        self.average = make_average(recipe, model)
 
     @property
     def scored(self) -> nn.Module:
@@ -249,32 +172,6 @@ def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batch
     order = Generator().manual_seed(stream(seed, "order"))
     distortion = Generator(device).manual_seed(stream(seed, "distortion"))
     return Batches(digits, recipe.batch_size, device, order, recipe.augment, distortion)
-
-
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the model's parameters."""
-    common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), betas=(recipe.momentum, 0.999), **common)
-    return torch.optim.SGD(
-        model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **common
-    )
-
-
-def _make_schedule(recipe: Recipe, optimizer, steps: int) -> OneCycleLR | None:
-    """Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0."""
-    if recipe.schedule == "constant":
-        return None
-    total = recipe.epochs * steps
-    return OneCycleLR(optimizer, recipe.learning_rate, total, cycle_momentum=False)
-
-
-@torch.inference_mode()
-def predict(model: nn.Module, digits: Digits, device: torch.device | str = "cpu") -> np.ndarray:
-    """Probabilities float32 [n, 10] of the classes for each digit, in order."""
-    model.eval()
-    parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, TEST_BATCH, device)]
-    return torch.cat(parts).numpy()
 
 
 @contextmanager
