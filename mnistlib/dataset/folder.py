@@ -1,11 +1,11 @@
 """Find the digits in a folder, in whichever of the known layouts it holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from mnistlib.dataset import idx
+from mnistlib.dataset import idx, pictures
 from mnistlib.dataset.canonical import FILES, name_by_content
 from mnistlib.dataset.digits import DigitData, Digits
 from mnistlib.errors import DataError
@@ -35,10 +35,11 @@ def read_pair(root: Path) -> DigitData:
     return name_by_content(train, test, _own_name(folder), f"a folder of {_kind(folder)}")
 
 
-def find(root: Path) -> Path | None:
-    """The folder at or under `root` that holds both splits, None if there is none."""
+def find(root: Path, parts: Iterable[str] = PREFIX) -> Path | None:
+    """The folder at or under `root` that holds these splits, None if there is none."""
+    parts = list(parts)
     folders = [root / nested for nested in NESTED]
-    return next((f for f in folders if all(_reader(f, part) for part in PREFIX)), None)
+    return next((f for f in folders if all(_reader(f, part) for part in parts)), None)
 
 
 def read_split(folder: Path, part: str) -> Digits:
@@ -64,22 +65,34 @@ def idx_names(part: str) -> list[str]:
     return [name for name in FILES if name.startswith(PREFIX[part])]
 
 
-Reader = Callable[[Path, str], Digits]
-
-
-def _reader(folder: Path, part: str) -> Reader | None:
-    if all(idx_file(folder, name) for name in idx_names(part)):
-        return _read_idx
-    return None
-
-
 def _read_idx(folder: Path, part: str) -> Digits:
     images, labels = (idx.read(idx_file(folder, name)) for name in idx_names(part))
     return Digits(images, labels.astype(np.int64), f"{folder}: {part}")
 
 
+def _read_tar(folder: Path, part: str) -> Digits:
+    return pictures.read_archive(folder / f"{part}.tar")
+
+
+def _read_pictures(folder: Path, part: str) -> Digits:
+    return pictures.read_folder(folder / part)
+
+
+Reader = Callable[[Path, str], Digits]
+KINDS = {_read_idx: "IDX files", _read_tar: "tar archives", _read_pictures: "PNG files"}
+
+
+def _reader(folder: Path, part: str) -> Reader | None:
+    if all(idx_file(folder, name) for name in idx_names(part)):
+        return _read_idx
+    if (folder / f"{part}.tar").is_file():
+        return _read_tar
+    return _read_pictures if pictures.holds_pictures(folder / part) else None
+
+
 def _kind(folder: Path) -> str:
-    return "IDX files"
+    """In which form the folder holds its digits, such as "IDX files"."""
+    return " and ".join(dict.fromkeys(KINDS[_reader(folder, part)] for part in PREFIX))
 
 
 def _own_name(folder: Path) -> str:

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from mnistlib import paths
-from mnistlib.dataset import folder
+from mnistlib.dataset import folder, mirrors
 from mnistlib.dataset.canonical import altered
 from mnistlib.dataset.digits import DigitData
 from mnistlib.dataset.sample import sample
-from mnistlib.errors import DataError, UserError
+from mnistlib.errors import DataError
 
 
 def load(data_dir: str | Path | None = None) -> DigitData:
@@ -28,32 +28,42 @@ def load(data_dir: str | Path | None = None) -> DigitData:
     given = data_dir or os.environ.get("MNIST_DIR")
     if given:
         return folder.read_pair(Path(given).expanduser())
-    return _from_raw() or _fetched() or _fallback()
+    return _from_raw() or _from_mirrors()
 
 
 def _from_raw() -> DigitData | None:
-    """The digits in data/raw, if it holds any; MNIST in part is MNIST damaged."""
+    """The digits in data/raw, None if it has none; MNIST in part is MNIST damaged."""
     if folder.find(paths.RAW) is None:
         return None
-    data = folder.read_pair(paths.RAW)
+    try:
+        data = folder.read_pair(paths.RAW)
+    except DataError as error:
+        raise DataError(
+            f"{error}; delete that file, and the next call downloads it again"
+        ) from error
     wrong = altered(data.train, data.test)
     if 0 < len(wrong) < 4:
-        files = ", ".join(wrong)
         raise DataError(
-            f"{paths.RAW}: {files}: not MNIST's content, although the other files are MNIST's; "
-            "delete what is wrong, and the next call downloads it again"
+            f"{paths.RAW}: {', '.join(wrong)}: not MNIST's content, although the other files are "
+            "MNIST's; delete what is wrong, and the next call downloads it again"
         )
     return data
 
 
-def _fetched() -> DigitData | None:
-    return None
+def _from_mirrors() -> DigitData:
+    if os.environ.get("MNIST_OFFLINE", "0") not in ("", "0"):
+        return _fallback("MNIST_OFFLINE is set")
+    try:
+        mirrors.download(paths.RAW)
+    except DataError as error:
+        return _fallback(str(error))
+    return folder.read_pair(paths.RAW)
 
 
-def _fallback() -> DigitData:
+def _fallback(reason: str) -> DigitData:
     print(
-        "mnistlib: MNIST is not here and no mirror answers: falling back to the SAMPLE of 5,000 "
-        "digits. For MNIST, give its folder (data_dir, MNIST_DIR).",
+        "mnistlib: no MNIST here: falling back to the SAMPLE of 5,000 digits. "
+        f"For MNIST, give its folder (data_dir, MNIST_DIR). Reason: {reason}",
         file=sys.stderr,
     )
     return sample()

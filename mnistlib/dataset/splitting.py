@@ -38,7 +38,7 @@ def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tup
 
 def _stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Indices of `size` digits, from each class in proportion."""
-    random = np.random.RandomState(seed)  # noqa: NPY002 - its stream never changes
+    random = np.random.RandomState(seed)
     quotas = _quotas(np.bincount(labels, minlength=10).tolist(), size)
     parts = [
         random.permutation(np.flatnonzero(labels == label))[:quota]
