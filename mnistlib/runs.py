@@ -196,6 +196,7 @@ def summary_frame(runs: Iterable[Run]) -> "pd.DataFrame":
     rows = [
         {
             "model": run.recipe.model,
+            "widths": run.recipe.widths if run.recipe.model == "mlp" else "",
             "seed": run.seed,
             "epochs": run.recipe.epochs,
             **{curve: run.history[curve][-1] for curve in CURVES[:4]},

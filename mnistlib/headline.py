@@ -1,0 +1,59 @@
+"""The report's central table: what each model reached, and how sure that is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnistlib import counting, stats
+from mnistlib.config import MODELS, TITLES
+from mnistlib.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENOUGH_SEEDS = 3  # fewer say too little about their own spread
+
+
+def headline(runs: Sequence[Run]) -> "pd.DataFrame":
+    """One row a model, in the order of config.MODELS, for the models that have runs.
+
+    Columns: model, title, parameters, epochs, seeds, n_test, accuracy (mean over seeds, fraction),
+    low, high (95 % interval), over ("seeds" or "test images") and seconds (median an epoch).
+    """
+    import pandas as pd
+
+    by_model = {name: [run for run in runs if run.recipe.model == name] for name in MODELS}
+    return pd.DataFrame([_row(name, found) for name, found in by_model.items() if found])
+
+
+def _row(name: str, runs: list[Run]) -> dict:
+    accuracies = [run.accuracy for run in runs]
+    interval, over = _interval(runs[0], accuracies)
+    seconds = [second for run in runs for second in run.history["seconds"]]
+    return {
+        "model": name,
+        "title": TITLES[name],
+        "parameters": sum(layer.parameters for layer in counting.derive(name)),
+        "epochs": runs[0].recipe.epochs,
+        "seeds": len(runs),
+        "n_test": runs[0].dataset["n_test"],
+        "accuracy": float(np.mean(accuracies)),
+        "low": interval.low,
+        "high": interval.high,
+        "over": over,
+        "seconds": float(np.median(seconds)),
+    }
+
+
+def _interval(run: Run, accuracies: list[float]) -> tuple[stats.Interval, str]:
+    if len(accuracies) >= ENOUGH_SEEDS:
+        return stats.mean_interval(accuracies), "seeds"
+    return stats.wilson(int(run.correct.sum()), len(run.predictions)), "test images"
+
+
+def words(row: object) -> str:
+    """A row of the table as one phrase, such as "99.02 % (98.98 to 99.06 over 5 seeds)"."""
+    n = f"{row.seeds} seeds" if row.over == "seeds" else f"{row.n_test:,} test images"
+    low, high = 100 * row.low, 100 * row.high
+    return f"{100 * row.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f}, over {n})"
