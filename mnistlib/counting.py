@@ -5,9 +5,9 @@ Conventions, for one image and one forward pass:
 - A parameter is a number that training changes. The running means and variances of batch
   normalisation are measured, not trained, and are not counted.
 - A MAC (multiply-accumulate) is one weight times one activation. A bias is where the sum starts and
-  costs none (torchinfo counts one MAC for each). Pooling and ReLU multiply nothing. Batch
-  normalisation has none either: at inference it is a fixed scale and shift, which folds into the
-  weights and biases of the layer before it (torchinfo counts two MACs a channel).
+  costs none (torchinfo counts one MAC for each). Pooling and ReLU multiply nothing, and batch
+  normalisation, a scale and a shift of each value, sums nothing: they count as none (torchinfo
+  counts two MACs a channel for the latter).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _stage(number: int, maps: int, normalised: bool) -> list[Step]:
     """A 5×5 convolution with what follows it, down to maps of half the side."""
     norm = [partial(_norm, f"bn{number}")] if normalised else []
     conv, pool = partial(_conv, f"conv{number}", maps, 5), partial(_pool, f"pool{number}", 2)
-    return [conv, *norm, pool, partial(_relu, f"relu{number}")]
+    return [conv, pool, *norm, partial(_relu, f"relu{number}")]
 
 
 def _lenet5(normalised: bool = False) -> list[Step]:
