@@ -1,0 +1,40 @@
+# Everything here sets itself up: Python 3.10 or newer and make are all it needs.
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lab notebooks clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+report: $(READY) ## run the notebooks and write out/report/index.html
+	$(PY) -m mnistlib report
+
+test: $(READY) ## all that CI checks: lint, format, tests, notebooks
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest
+	$(PY) -m pytest --nbval notebooks
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(PY) -m jupyterlab notebooks
+
+notebooks: $(READY) ## run the notebooks in place on MNIST, to be committed
+	$(PY) -m mnistlib.report refresh
+
+clean: ## delete the virtual environment, out/ and caches; digits and runs stay
+	rm -rf $(VENV) out mnistlib.egg-info .pytest_cache .ruff_cache .hypothesis
+	find mnistlib tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp comes last, so that an interrupted installation is taken up again.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "error: $(PYTHON) is missing or older than Python 3.10; try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: $(PYTHON) lacks the module venv; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@touch $@
