@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch import Generator
+
+from mnistlib.augment import Strength, distort
+from mnistlib.errors import UserError
+
+STILL = Strength(degrees=0, pixels=0, scale=0, shear=0, elastic=0)
+
+
+@pytest.fixture
+def images(tiny):
+    return torch.from_numpy(tiny.train.images[:20]).unsqueeze(1).float() / 255
+
+
+def seeded(seed=0):
+    return Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("kind", ["affine", "affine+elastic"])
+def test_no_strength_changes_nothing(images, kind):
+    assert torch.allclose(distort(images, kind, seeded(), STILL), images, atol=1e-5)
+
+
+def test_none_is_the_identity(images):
+    assert distort(images, "none", seeded()) is images
+
+
+def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_black(images):
+
+    moved = distort(images, "affine", seeded(), Strength(0, 4, 0, 0, 0))
+    centre = torch.arange(28.0)
+    columns = images.sum((1, 2))  # [b, 28]
+    shift = (moved.sum((1, 2)) * centre).sum(1) / moved.sum((1, 2, 3))
+    shift = shift - (columns * centre).sum(1) / columns.sum(1)
+    assert shift.abs().max() < 4.1
+    assert shift.std() > 1
+    assert moved.min() >= 0
+
+
+def test_each_image_has_its_own_draw(images):
+    same = images[:1].expand(8, -1, -1, -1)
+    for kind in ("affine", "affine+elastic"):
+        distorted = distort(same, kind, seeded())
+        assert all(not torch.equal(distorted[0], other) for other in distorted[1:])
+
+
+def test_equal_seeds_give_equal_distortions(images):
+    first, second = (distort(images, "affine+elastic", seeded(3)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, distort(images, "affine+elastic", seeded(4)))
+
+
+def test_values_stay_between_black_and_white_and_the_input_is_kept(images):
+    before = images.clone()
+    distorted = distort(images, "affine+elastic", seeded())
+    assert torch.equal(images, before)
+    assert distorted.min() >= 0
+    assert distorted.max() <= 1 + 1e-5
+
+
+def test_rotation_turns_by_the_angle_that_was_drawn():
+    line = torch.zeros(400, 1, 29, 29)
+    line[:, :, 4:25, 14] = 1
+    turned = distort(line, "affine", seeded(), Strength(12, 0, 0, 0, 0))
+    rows, columns = torch.meshgrid(torch.arange(29.0) - 14, torch.arange(29.0) - 14, indexing="ij")
+    slope = (turned * rows * columns).sum((1, 2, 3)) / (turned * rows**2).sum((1, 2, 3))
+    angles = torch.rad2deg(torch.atan(slope)).abs()
+    assert 11 < angles.max() < 13
+    assert 5 < angles.mean() < 7  # uniform from 0 to 12
+
+
+def test_elastic_displacement_has_the_stated_spread():
+    from mnistlib.augment import _elastic
+
+    field = _elastic(200, 28, Strength(elastic=0.6), seeded()) * 28 / 2
+    assert abs(field.std().item() - 0.6) < 0.02
+    assert abs(field[:, 0, 0].std().item() - 0.6) < 0.06  # at the corner as well
+
+
+def test_unknown_kind_lists_the_valid_ones(images):
+    with pytest.raises(UserError, match="none, affine, affine\\+elastic"):
+        distort(images, "mirror", seeded())

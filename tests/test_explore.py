@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from mnistlib import explore
+from mnistlib.dataset import Digits
+
+
+def test_moments_are_those_of_the_pixels(tiny):
+    pixels = tiny.train.images.astype(np.float64) / 255
+    assert explore.moments(tiny.train.images) == pytest.approx((pixels.mean(), pixels.std()))
+
+
+def test_repeats_are_counted_over_all_splits(tiny):
+    twice = tiny.train.take(np.array([0, 1, 1, 2, 1]), "twice")
+    assert explore.repeats(twice) == 2
+    assert explore.repeats(twice, tiny.train.take(np.array([2, 3]), "more")) == 3
+
+
+def test_the_nearest_image_of_a_known_image_is_itself(tiny):
+    part = tiny.train.take(np.array([5, 17]), "part")
+    distances, indices = explore.nearest(tiny.train, part, 3)
+    assert indices[:, 0].tolist() == [5, 17]
+    assert distances[:, 0] == pytest.approx(0, abs=1e-3)
+    plain = (tiny.train.images[indices[0, 2]].astype(float) - part.images[0]) / 255
+    assert distances[0, 2] == pytest.approx(np.sqrt((plain**2).sum()), rel=1e-4)
+
+
+def test_neighbours_in_the_plane_agree_where_classes_are_apart():
+    points = np.array([[0, 0], [0, 1], [9, 9], [9, 8], [0, 2.0]])
+    assert explore.neighbour_agreement(points, np.array([1, 1, 2, 2, 3])) == 4 / 5
+
+
+def test_the_map_puts_equal_images_together(tiny):
+    images = np.repeat(tiny.train.images[:4], 5, axis=0)
+    labels = np.repeat(np.arange(4), 5)
+    points = explore.embed(Digits(images, labels, "copies"))
+    assert points.shape == (20, 2)
+    assert explore.neighbour_agreement(points, labels) == 1

@@ -1,0 +1,73 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from mnistlib.config import MODELS
+from mnistlib.errors import UserError
+from mnistlib.model import BACKGROUND, CustomMLP, LeNet5, RegularizedLeNet5, build, count, pad
+
+SIZES = {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}
+
+
+@pytest.fixture
+def images():
+    return torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters_are_counted_exactly(name):
+    assert count(build(name)) == SIZES[name]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_28_and_32_pixels_give_the_same_logits(name, images):
+    model = build(name).eval()
+    logits = model(images)
+    assert logits.shape == (3, 10)
+    assert torch.equal(logits, model(pad(images)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", [(3, 1, 27, 28), (3, 3, 28, 28), (3, 28, 28), (3, 784)])
+def test_other_shapes_are_refused_with_what_was_found(name, shape):
+    with pytest.raises(UserError, match=rf"found images \[{', '.join(map(str, shape))}\]"):
+        build(name).eval()(torch.zeros(shape))
+
+
+def test_padding_is_the_background_not_grey(images):
+    frame = pad(images).clone()
+    frame[:, :, 2:-2, 2:-2] = BACKGROUND
+    assert torch.equal(frame, torch.full_like(frame, -0.1307 / 0.3081))
+
+
+def test_logits_are_no_probabilities(images):
+    for name in MODELS:
+        logits = build(name).eval()(images)
+        assert (logits < 0).any()
+        assert not torch.allclose(logits.sum(1), torch.ones(3))
+
+
+def test_pooling_before_relu_is_the_same_function(images):
+    model = LeNet5()
+    x = F.max_pool2d(F.relu(model.conv1(pad(images))), 2)
+    x = F.max_pool2d(F.relu(model.conv2(x)), 2).flatten(1)
+    x = F.relu(model.fc2(F.relu(model.fc1(x))))
+    assert torch.equal(model(images), model.fc3(x))
+
+
+def test_dropout_is_active_in_training_only(images):
+    model = RegularizedLeNet5(dropout=0.5)
+    assert not torch.equal(model.train()(images), model(images))
+    assert torch.equal(model.eval()(images), model(images))
+
+
+def test_dropout_and_batch_norm_are_in_the_regularized_network_alone():
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout)
+    for model in (LeNet5(), CustomMLP()):
+        assert not any(isinstance(layer, kinds) for layer in model.modules())
+
+
+def test_unknown_model_lists_the_valid_ones():
+    with pytest.raises(UserError, match=r"Did you mean 'lenet5'.*mlp"):
+        build("lenet")

@@ -1,0 +1,118 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnistlib import runs
+from mnistlib.config import Recipe
+from mnistlib.errors import DataError
+from mnistlib.runs import CURVES, Run
+
+
+@pytest.fixture
+def run():
+    history = {curve: [0.5, 0.75] for curve in CURVES}
+    facts = {"name": "toy", "n_train": 8, "n_test": 4, "fingerprint": "f" * 64}
+    recipe = Recipe(model="mlp", epochs=2)
+    return Run(recipe, 3, facts, history, "7210", {"3": 4}, {"torch": "2"}, "cpu", 1)
+
+
+def test_a_record_comes_back_equal_and_is_found_by_its_key(run, tmp_path):
+    path = runs.save(run, tmp_path / "runs")
+    assert runs.load(path) == run
+    assert path.name == f"mlp-seed3-{run.key[:12]}.json"
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_answers_labels_and_hits_follow_from_the_record(run):
+    assert run.answers.tolist() == [7, 2, 1, 0]
+    assert run.labels.tolist() == [7, 2, 1, 4]
+    assert run.correct.tolist() == [True, True, True, False]
+    assert run.accuracy == 0.75
+
+
+def test_the_key_depends_on_recipe_seed_and_digits_and_on_nothing_else(run):
+    keys = {
+        run.key,
+        replace(run, seed=4).key,
+        replace(run, recipe=replace(run.recipe, learning_rate=0.02)).key,
+        replace(run, dataset={**run.dataset, "fingerprint": "0" * 64}).key,
+    }
+    assert len(keys) == 4
+    assert replace(run, threads=2, device="GPU", versions={}).key == run.key
+
+
+def test_the_key_of_a_known_recipe_never_changes():
+    assert runs.key(Recipe(), 0, "f").startswith("152736fa355f")
+    assert runs.key(Recipe(model="mlp", epochs=3), 1, "f").startswith("aa3067f54553")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"predictions": "721"}, "3 predictions for 4 test images"),
+        ({"predictions": "72x0"}, "a string of digits"),
+        ({"mistakes": {}}, "0 mistakes do not fit accuracy 0.75"),
+        ({"mistakes": {"3": 0}}, "misread with the label that was predicted"),
+        ({"recipe": Recipe(epochs=3)}, "expected 3"),
+    ],
+)
+def test_a_run_that_contradicts_itself_is_refused(run, change, message):
+    with pytest.raises(DataError, match=message):
+        replace(run, **change)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "not json", '{"recipe": {"model": "x"}}'])
+def test_a_file_that_is_no_record_is_named(content, tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"broken\.json: no record of a run"):
+        runs.load(path)
+
+
+def test_a_record_that_was_changed_by_hand_is_refused(run, tmp_path):
+    path = runs.save(run, tmp_path)
+    record = json.loads(path.read_text())
+    record["seed"] = 4
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match="its key is not that of"):
+        runs.load(path)
+
+
+def test_all_runs_are_ordered_by_model_and_seed_and_a_missing_folder_has_none(run, tmp_path):
+    for seed in (10, 2):
+        runs.save(replace(run, seed=seed), tmp_path)
+    runs.save(replace(run, recipe=Recipe(model="lenet5", epochs=2)), tmp_path)
+    found = runs.load_all(tmp_path)
+    assert [(r.recipe.model, r.seed) for r in found] == [("lenet5", 3), ("mlp", 2), ("mlp", 10)]
+    assert runs.latest(found, "mlp").seed == 2
+    assert runs.load_all(tmp_path / "nowhere") == []
+    with pytest.raises(DataError, match="python -m mnistlib train lenet5_reg"):
+        runs.latest(found, "lenet5_reg")
+
+
+def test_frames_hold_a_row_an_epoch_and_a_row_a_run(run):
+    other = replace(run, seed=4)
+    history = runs.history_frame([run, other])
+    assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [4, 1], [4, 2]]
+    summary = runs.summary_frame([run, other])
+    assert summary["test_accuracy"].tolist() == [0.75, 0.75]
+    assert summary["widths"].tolist() == ["68-64-52"] * 2
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "record.json"
+    runs.write(path, b"old")
+    monkeypatch.setattr("pathlib.Path.replace", _fail)
+    with pytest.raises(OSError, match="disk full"):
+        runs.write(path, b"new")
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
+
+
+def _fail(*_):
+    raise OSError("disk full")
+
+
+def test_answers_are_whole_numbers(run):
+    assert run.answers.dtype == np.int64

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from mnistlib.config import MODELS, RECIPES, recipe
+from mnistlib.errors import TrainingError, UserError
+from mnistlib.loops import predict
+from mnistlib.runs import CURVES
+from mnistlib.train import fit, initial, stream, training_batches
+
+
+def quick(name, **changes):
+    return recipe(name, **{"epochs": 2, **changes})
+
+
+def same(a, b):
+    """Equal in all but the seconds."""
+    times = [{**run.history, "seconds": None} for run in (a, b)]
+    return times[0] == times[1] and replace(a, history=b.history) == b
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_equal_seeds_give_bit_identical_runs_whatever_ran_before(tiny, name):
+    first = fit(quick(name), tiny, 1, threads=1, progress=False)
+    torch.rand(100)
+    np.random.default_rng(0).random(100)
+    second = fit(quick(name), tiny, 1, threads=1, progress=False)
+    assert same(first, second)
+    assert not same(first, fit(quick(name), tiny, 2, threads=1, progress=False))
+
+
+def test_fitting_leaves_the_callers_random_numbers_and_threads_alone(tiny):
+    threads = torch.get_num_threads()
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    fit(quick("mlp"), tiny, threads=threads + 1, progress=False)
+    assert torch.equal(torch.rand(3), wanted)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fit_takes_the_steps_of_a_plain_loop(tiny, name):
+    given = replace(RECIPES[name], epochs=1, averaging="none", schedule="constant")
+    model = initial(given, 0)
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=given.learning_rate,
+        momentum=0.9,
+        nesterov=given.nesterov,
+        weight_decay=given.weight_decay,
+    )
+    losses = []
+    for images, labels in training_batches(given, tiny.train, 0, "cpu"):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels, label_smoothing=given.label_smoothing)
+        loss.backward()
+        optimizer.step()
+        losses += [loss.item()] * len(labels)
+    run = fit(given, tiny, 0, progress=False)
+    assert run.history["train_loss"][0] == pytest.approx(np.mean(losses), rel=1e-4)
+    model.eval()
+    assert run.predictions == "".join(map(str, predict(model, tiny.test).argmax(1)))
+
+
+def test_the_record_states_what_was_run_and_the_last_epoch_is_scored(tiny):
+    seen = []
+    run = fit(quick("mlp"), tiny, 3, progress=False, on_epoch=lambda *values: seen.append(values))
+    assert (run.recipe, run.seed, run.device) == (quick("mlp"), 3, "cpu")
+    assert run.dataset["fingerprint"] == tiny.fingerprint
+    assert (run.dataset["n_train"], run.dataset["n_test"]) == (200, 100)
+    assert [number for number, _ in seen] == [1, 2]
+    assert {c: [values[c] for _, values in seen] for c in CURVES} == run.history
+    assert (run.labels == tiny.test.labels).all()
+    assert run.accuracy == run.history["test_accuracy"][-1] == run.correct.mean()
+
+
+def test_the_model_given_is_left_with_the_scored_weights(tiny):
+    given = quick("lenet5_reg")
+    model = initial(given, 0)
+    run = fit(given, tiny, 0, model=model, progress=False)
+    assert run.predictions == "".join(map(str, predict(model, tiny.test).argmax(1)))
+
+
+def test_averaged_weights_are_scored_not_the_last_ones(tiny):
+    plain = quick("lenet5_reg", averaging="none")
+    averaged, last = initial(plain, 0), initial(plain, 0)
+    fit(replace(plain, averaging="ema"), tiny, 0, model=averaged, progress=False)
+    fit(plain, tiny, 0, model=last, progress=False)
+    assert not torch.equal(averaged.fc1.weight, last.fc1.weight)
+    start = initial(plain, 0).fc1.weight
+    assert (averaged.fc1.weight - start).norm() < (last.fc1.weight - start).norm()
+
+
+def test_test_images_and_labels_have_no_part_in_training(tiny):
+    other = replace(tiny, test=tiny.train.take(np.arange(100), "other"))
+    models = [initial(quick("lenet5_reg"), 0) for _ in range(2)]
+    for data, model in zip((tiny, other), models, strict=True):
+        fit(quick("lenet5_reg"), data, 0, model=model, progress=False)
+    assert torch.equal(models[0].fc3.weight, models[1].fc3.weight)
+
+
+def test_learning_happens(tiny):
+    easy = replace(tiny, test=tiny.train)
+    run = fit(quick("lenet5", epochs=40), easy, 0, progress=False)
+    assert run.accuracy > 0.9
+    assert run.history["train_loss"][-1] < run.history["train_loss"][0] / 2
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
+    with pytest.raises(TrainingError, match=r"stopped in epoch 1: training loss .* try a tenth"):
+        fit(quick("mlp", learning_rate=100.0), tiny, 0, progress=False)
+
+
+def test_a_device_that_is_not_there_is_a_clear_error(tiny):
+    with pytest.raises(UserError, match=r"'warp'.*try 'cpu'"):
+        fit(quick("mlp"), tiny, device="warp", progress=False)
+
+
+def test_networks_of_one_seed_start_from_the_same_weights():
+    plain, regularized = (initial(RECIPES[name], 7) for name in ("lenet5", "lenet5_reg"))
+    assert torch.equal(plain.conv1.weight, regularized.conv1.weight)
+    assert torch.equal(plain.fc3.bias, regularized.fc3.bias)
+
+
+def test_streams_differ_by_purpose_and_by_seed():
+    seeds = {stream(seed, purpose) for seed in range(50) for purpose in ("weights", "order")}
+    assert len(seeds) == 100
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_widths_are_those_of_the_recipe():
+    model = initial(recipe("mlp", widths="42-542"), 0)
+    assert [layer.out_features for layer in model.hidden] == [42, 542]
+    assert isinstance(model.out, nn.Linear)
