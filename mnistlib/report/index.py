@@ -71,8 +71,8 @@ def row(run: Run) -> Row:
         model=TITLES.get(run.recipe.model, run.recipe.model),
         parameters=f"{_parameters(run):,}",
         epochs=str(run.recipe.epochs),
-        accuracy=f"{run.accuracy:.2%}",
-        interval=f"{interval.low:.2%} – {interval.high:.2%}",
+        accuracy=f"{100 * run.accuracy:.2f} %",
+        interval=f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %",
         seconds=f"{seconds:.1f}",
     )
 
@@ -80,7 +80,9 @@ def row(run: Run) -> Row:
 def _parameters(run: Run) -> int:
     from mnistlib.counting import derive
 
-    return sum(layer.parameters for layer in derive(run.recipe.model))
+    name = run.recipe.model
+    widths = [int(width) for width in run.recipe.widths.split("-")] if name == "mlp" else None
+    return sum(layer.parameters for layer in derive(name, widths))
 
 
 def _datasets(runs: Iterable[Run]) -> list[tuple[str, int, int]]:

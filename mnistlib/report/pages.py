@@ -14,9 +14,9 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from mnistlib.report.parameters import assigned
 from mnistlib.report.markdown import Writer
 from mnistlib.report.outputs import alt_text, data_url, outputs
+from mnistlib.report.parameters import assigned
 
 HIDDEN = {"parameters", "injected-parameters", "remove-cell"}  # cells that a page leaves out
 

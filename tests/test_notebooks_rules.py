@@ -1,0 +1,139 @@
+"""The rules of the house that every notebook in git keeps."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mnistlib.paths import NOTEBOOKS
+from mnistlib.report.formulas import mathml
+from mnistlib.report.parameters import assigned
+from mnistlib.report.refreshing import WIDGET, source_hash
+
+NOTEBOOK_FILES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+LONGEST_CELL = 15  # lines
+MACHINE = re.compile(r"/(home|Users|root|tmp|work|var|opt|mnt)/|[A-Z]:\\\\")  # starts of paths
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@pytest.fixture(params=NOTEBOOK_FILES, ids=lambda path: path.stem, scope="module")
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def outputs(notebook):
+    return [output for cell in code(notebook) for output in cell.outputs]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOK_FILES
+
+
+def test_is_valid_with_the_plain_kernel_and_no_leftovers(notebook):
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "mnistlib"}
+    assert not any(WIDGET in output.get("data", {}) for output in outputs(notebook))
+
+
+def test_was_executed_from_top_to_bottom_in_one_run(notebook):
+    counts = [cell.execution_count for cell in code(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_outputs_are_those_of_the_present_sources(notebook):
+    message = "outputs are out of date; run: make notebooks"
+    assert notebook.metadata.mnistlib.sources == source_hash(notebook), message
+
+
+def test_says_what_its_outputs_are_made_from(notebook):
+    assert notebook.metadata.mnistlib.outputs_from in ("MNIST", "runs")
+
+
+def test_defines_nothing(notebook):
+    trees = [ast.parse(cell.source) for cell in code(notebook)]
+    found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, DEFINITIONS)]
+    assert [node.name for node in found] == []
+
+
+def test_cells_are_short(notebook):
+    long = [cell.source for cell in code(notebook) if cell.source.count("\n") >= LONGEST_CELL]
+    assert long == []
+
+
+def test_shows_no_errors_and_no_warnings(notebook):
+    bad = [out for out in outputs(notebook) if out.output_type == "error"]
+    bad += [out for out in outputs(notebook) if out.get("name") == "stderr"]
+    assert bad == []
+
+
+def test_names_no_path_of_a_machine(notebook):
+    texts = [cell.source for cell in notebook.cells]
+    for output in outputs(notebook):
+        texts += [output.get("text", "")]
+        texts += [str(v) for k, v in output.get("data", {}).items() if k.startswith("text/")]
+    assert [text for text in texts if MACHINE.search(text)] == []
+
+
+def test_its_title_is_a_question(notebook):
+    title = notebook.cells[0].source.splitlines()[0]
+    assert title.startswith("# ")
+    assert title.endswith("?")
+
+
+def test_says_early_what_it_reads_and_writes_and_what_came_out(notebook):
+    first = notebook.cells[0].source
+    assert "**Reads**" in first
+    assert "**Writes**" in first
+    early = outputs(nbformat.from_dict({"cells": notebook.cells[:12]}))
+    assert any("**In short.**" in out.get("data", {}).get("text/markdown", "") for out in early)
+
+
+def test_explains_each_parameter_in_its_one_cell_of_parameters(notebook):
+    cells = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(cells) == 1
+    lines = [line for line in cells[0].source.splitlines() if line.strip()]
+    assert [line for line in lines if not re.match(r"\w+: \w+ = .+  # \S", line)] == []
+    assert len(assigned(cells[0].source)) == len(lines)
+
+
+def test_checks_its_parameters_in_the_next_code_cell(notebook):
+    cells = code(notebook)
+    place = next(i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", []))
+    assert "check(" in cells[place + 1].source
+    for name in assigned(cells[place].source):
+        assert re.search(rf"\b{name}=", cells[place + 1].source), name
+
+
+def test_each_figure_has_alt_text_and_a_caption_below(notebook):
+    for cell in code(notebook):
+        for place, output in enumerate(cell.outputs):
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"].alt.strip()
+                assert "caption" in cell.outputs[place + 1].metadata.mnistlib
+
+
+def test_explains_more_than_it_computes(notebook):
+    assert len(prose(notebook)) >= 0.7 * len(code(notebook))
+
+
+def test_its_formulas_can_be_set_without_a_network(notebook):
+    for text in prose(notebook):
+        for block, inline in re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", text, re.S):
+            mathml(block or inline)
+
+
+def test_its_links_to_files_lead_somewhere(notebook):
+    for text in prose(notebook):
+        for url in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+            assert (NOTEBOOKS / Path(url)).exists(), url

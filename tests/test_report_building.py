@@ -1,0 +1,97 @@
+"""Whole reports, from small notebooks that are executed for it."""
+
+import re
+
+import nbformat
+import nbformat.v4 as nb
+import pytest
+
+from mnistlib.errors import UserError
+from mnistlib.report.building import PAGES, Page, build
+from mnistlib.report.execute import NotebookError
+from mnistlib.report.files import MARK, own_folder
+from mnistlib.report.refreshing import clean, source_hash
+
+GOOD = """from matplotlib.figure import Figure
+from mnistlib.report import check, choice, folder, show, whole
+given = check(globals(), model=choice(["mlp"]), seed=whole(), out_dir=folder("."))
+show(Figure(figsize=(2, 1)), "01_a.png", "One; n = 1.", "Nothing", given.out_dir / "figures")"""
+DEFAULTS = 'model: str = "mlp"  # m\nseed: int = 0  # s\nout_dir: str = ""  # o'
+
+
+def write(path, *sources):
+    cells = [nb.new_markdown_cell(f"# What is in {path.stem}?")]
+    cells += [nb.new_code_cell(source) for source in sources]
+    cells[1].metadata["tags"] = ["parameters"]
+    notebook = nb.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "P", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+def test_pages_before_a_failure_stay_and_the_message_names_the_cell(tmp_path):
+    write(tmp_path / "01_good.ipynb", DEFAULTS, GOOD)
+    write(tmp_path / "02_bad.ipynb", DEFAULTS, "x = 1", "raise ValueError('no\\nway')")
+    pages = (Page("01_good", "Good", {"model": "mlp"}), Page("02_bad", "Bad"))
+    out, lines = tmp_path / "out", []
+    with pytest.raises(NotebookError) as caught:
+        build(out, pages=pages, notebooks=tmp_path, say=lines.append, seed=3)
+    told = r"02_bad\.ipynb stopped in code cell 3 of 3: ValueError: no way \(.*02_bad\.ipynb\)"
+    assert re.fullmatch(told, str(caught.value))
+    html = (out / "01_good.html").read_text()
+    assert str(tmp_path) not in html
+    assert 'alt="Nothing"' in html
+    assert "seed = 3" in html
+    assert (out / "figures" / "01_a.png").exists()
+    assert (out / "02_bad.ipynb").exists()
+    assert not (out / "02_bad.html").exists()
+    assert str(tmp_path) not in (out / "01_good.ipynb").read_text()
+    assert any("1/2" in line for line in lines)
+
+
+def test_an_unknown_page_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(UserError, match="unknown page '5'"):
+        build(tmp_path, only=["5"])
+
+
+def test_missing_digits_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(UserError, match="there is no such folder"):
+        build(tmp_path / "out", data_dir=tmp_path / "none")
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(UserError, match="no report wrote"):
+        own_folder(tmp_path, clear=True)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_an_earlier_report_is_emptied(tmp_path):
+    own_folder(tmp_path, clear=True)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "old.json").touch()
+    own_folder(tmp_path, clear=True)
+    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+
+
+def test_each_page_has_files_of_its_own():
+    assert len({page.slug for page in PAGES}) == len(PAGES)
+
+
+def test_clean_keeps_our_metadata_and_notes_the_sources():
+    widget = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "bar"}
+    cell = nb.new_code_cell("1", outputs=[nb.new_output("display_data", widget)])
+    notebook = nb.new_notebook(cells=[cell], metadata={"widgets": {}, "papermill": {}})
+    notebook.metadata["mnistlib"] = {"outputs_from": "runs"}
+    metadata = clean(notebook).metadata
+    assert set(metadata) == {"kernelspec", "language_info", "mnistlib"}
+    assert metadata.mnistlib == {"outputs_from": "runs", "sources": source_hash(notebook)}
+    assert cell.outputs == []
+
+
+def test_the_hash_of_sources_sees_code_and_not_prose():
+    notebook = nb.new_notebook(cells=[nb.new_code_cell("1"), nb.new_markdown_cell("a")])
+    before = source_hash(notebook)
+    notebook.cells[1].source = "b"
+    assert source_hash(notebook) == before
+    notebook.cells[0].source = "2"
+    assert source_hash(notebook) != before
