@@ -10,6 +10,9 @@ FILES = {
 }
 """sha256 of the uncompressed bytes, by canonical file name: train images, labels, test ones."""
 
+SAMPLE = "ac11000a69e003508e78595657e787dc7ff27cc1e30774f6055eeba33b7a12cf"
+"""The fingerprint of the built-in sample, so that an exported copy of it is still known as such."""
+
 RESERVED = {"mnist", "sample"}
 
 
@@ -24,11 +27,14 @@ def altered(train: Digits, test: Digits) -> list[str]:
 
 
 def name_by_content(train: Digits, test: Digits, own_name: str, origin: str) -> DigitData:
-    """Pair two splits as "MNIST" if their content is MNIST's, else under their own name."""
-    is_mnist = not altered(train, test)
+    """Pair two splits as "MNIST" or "sample" if that is their content, else by their own name."""
+    if not altered(train, test):
+        return entitle(train, test, "MNIST", origin)
+    if DigitData(train, test, own_name, origin).fingerprint == SAMPLE:
+        return entitle(train, test, "sample", origin, is_sample=True)
     # digits that merely lie in a folder called "mnist" must not pass for MNIST
     own = f"other {own_name}" if own_name.lower() in RESERVED else own_name
-    return entitle(train, test, "MNIST" if is_mnist else own, origin)
+    return entitle(train, test, own, origin)
 
 
 def entitle(

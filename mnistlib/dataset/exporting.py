@@ -55,10 +55,7 @@ def _write(digits: Digits, path: Path) -> None:
         disable=None,
         file=sys.stderr,
     )
-    with (
-        replacing(path) as temporary,
-        tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with replacing(path) as target, tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
         for i, (image, label) in enumerate(items):
             _add(tar, f"{i:05}_{label}.png", png.encode(image))
 

@@ -26,8 +26,8 @@ def read_pair(root: Path) -> DigitData:
             split, or a file in it is damaged.
     """
     if not root.is_dir():
-        kind = "is a file, expected a folder" if root.exists() else "no such folder"
-        raise DataError(f"{root}: {kind} that holds {LAYOUTS}")
+        found = "is a file" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {found}, expected a folder that holds {LAYOUTS}")
     folder = find(root)
     if folder is None:
         raise DataError(f"{root}: no digits found, expected {LAYOUTS}{_half(root)}")

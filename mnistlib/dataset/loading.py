@@ -38,9 +38,8 @@ def _from_raw() -> DigitData | None:
     try:
         data = folder.read_pair(paths.RAW)
     except DataError as error:
-        raise DataError(
-            f"{error}; delete that file, and the next call downloads it again"
-        ) from error
+        way_out = "delete that file, and the next call downloads it again"
+        raise DataError(f"{error}; {way_out}") from error
     wrong = altered(data.train, data.test)
     if 0 < len(wrong) < 4:
         raise DataError(
@@ -57,7 +56,7 @@ def _from_mirrors() -> DigitData:
         mirrors.download(paths.RAW)
     except DataError as error:
         return _fallback(str(error))
-    return folder.read_pair(paths.RAW)
+    return _from_raw() or _fallback(f"{paths.RAW}: emptied meanwhile")
 
 
 def _fallback(reason: str) -> DigitData:

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from mnistlib.dataset import idx
@@ -26,6 +27,8 @@ SILENCE_SECONDS = 20.0  # between two pieces of an answer
 LOCK_SECONDS = 900
 PIECE = 2**16
 MAX_FILE = 2**26  # bytes; the largest of the four has 9.9 million
+
+Answers = SimpleQueue[HTTPResponse | Exception]
 
 
 def download(
@@ -48,34 +51,26 @@ def download(
     Raises:
         DataError: the folder cannot be written, or no mirror has all that is missing.
     """
+    from filelock import FileLock
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder):
+        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
             _fill(folder, mirrors, files, answer_seconds)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-@contextmanager
-def _one_at_a_time(folder: Path):
-    from filelock import FileLock
-
-    with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
-        yield
-
-
 def _fill(folder: Path, mirrors: Iterable[str], files: Mapping[str, str], seconds: float) -> None:
-    missing = {
-        name: digest for name, digest in files.items() if not _is_there(folder, name, digest)
-    }
+    missing = {name: sha for name, sha in files.items() if not _is_there(folder, name, sha)}
     problems = []
     for mirror in mirrors:
         if not missing:
             return
         problems += _fetch_from(mirror, folder, missing, seconds)
     if missing:
-        told = "; ".join(problems)
-        raise DataError(f"{folder}: could not download {', '.join(missing)}: {told}")
+        lack = f"{len(missing)} of {len(files)} files could not be downloaded"
+        raise DataError(f"{folder}: {lack}: {'; '.join(problems)}")
 
 
 def _is_there(folder: Path, name: str, digest: str) -> bool:
@@ -98,7 +93,8 @@ def _fetch_from(mirror: str, folder: Path, missing: dict[str, str], seconds: flo
             problems.append(str(error))
             continue
         except (OSError, HTTPException, ValueError) as error:
-            return [*problems, f"{url}: {error}"]  # the rest would fail alike, and take its time
+            # the other files would fail alike, each after as long a wait
+            return [*problems, f"{urlsplit(mirror).hostname}: {getattr(error, 'reason', error)}"]
         with replacing(folder / f"{name}.gz") as temporary:
             temporary.write_bytes(content)
         del missing[name]
@@ -128,8 +124,8 @@ def _fetch(url: str, seconds: float) -> bytes:
 
 
 def _open(url: str, seconds: float) -> HTTPResponse:
-    """Open `url` within `seconds`: in a thread, since looking a name up has no timeout of its own."""
-    answers: SimpleQueue[HTTPResponse | Exception] = SimpleQueue()
+    """Open `url` within `seconds`: in a thread, as looking a name up knows no timeout."""
+    answers: Answers = SimpleQueue()
     Thread(target=_answer, args=(url, answers), daemon=True).start()
     try:
         answer = answers.get(timeout=seconds)
@@ -140,7 +136,7 @@ def _open(url: str, seconds: float) -> HTTPResponse:
     return answer
 
 
-def _answer(url: str, answers: "SimpleQueue[HTTPResponse | Exception]") -> None:
+def _answer(url: str, answers: Answers) -> None:
     try:
         answers.put(urlopen(url, timeout=SILENCE_SECONDS))  # noqa: S310 - a mirror's own address
     except HTTPError as error:
@@ -150,10 +146,8 @@ def _answer(url: str, answers: "SimpleQueue[HTTPResponse | Exception]") -> None:
         answers.put(error)
 
 
-def _progress(url: str, size: int):
+def _progress(url: str, size: int) -> AbstractContextManager:
     from tqdm.auto import tqdm
 
-    name = url.rpartition("/")[2]
-    return tqdm(
-        desc=name, total=size or None, unit="B", unit_scale=True, disable=None, file=sys.stderr
-    )
+    options = {"unit": "B", "unit_scale": True, "disable": None, "file": sys.stderr}
+    return tqdm(desc=url.rpartition("/")[2], total=size or None, **options)

@@ -140,6 +140,8 @@ def _with_pillow(file: bytes, name: str) -> np.ndarray:
     from PIL import Image
 
     _check_size(file, name)  # before Pillow sees it: a huge picture is refused unopened
+    if file.startswith(PLAIN):  # Pillow would fill what is missing with black
+        raise DataError(f"{name}: damaged PNG, expected 28×28 grey pixels; fetch it again")
     try:
         with Image.open(BytesIO(file), formats=["PNG"]) as image:
             return _grey(image, name)

@@ -36,7 +36,7 @@ def members(data: bytes, path: Path, max_count: int) -> list[Member]:
     if len(found) > max_count:
         raise DataError(f"{path}: more than {max_count:,} files")
     if data[end : end + BLOCK] != bytes(BLOCK):
-        raise DataError(f"{path}: the archive's end is missing, it is cut off; fetch it again")
+        raise DataError(f"{path}: no end mark after its last file: it is cut off or damaged")
     return found
 
 
@@ -83,7 +83,7 @@ def _with_tarfile(data: bytes, path: Path) -> Listing:
         m for m in everything if m.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not m.sparse
     ]
     last = everything[-1] if everything else None
-    end = last.offset_data + _padded(last.size if last.isreg() else 0) if last else len(data)
+    end = last.offset_data + _padded(last.size if last.isreg() else 0) if last else 0
     return [Member(m.name, m.offset_data, m.size) for m in plain], end
 
 

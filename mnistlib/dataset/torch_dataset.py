@@ -27,7 +27,7 @@ class MNIST(Dataset):
         data_dir: a tar or a folder of {id}_{label}.png, or a folder of both splits in any layout
             that `load` reads; digits already in memory; None for wherever `load` finds digits.
         train: True for training digits (the default where there are both), False for test digits.
-        transform: called on each normalised img, such as an augmentation; not on test digits.
+        transform: called on each normalised img, such as an augmentation; none for test digits.
         size: height and width; more than 28 adds background around the digit (LeNet-5: 32).
 
     Attributes:
@@ -77,8 +77,9 @@ def _read(data_dir: str | Path | None, train: bool | None) -> Digits:
     if not data_dir:
         return getattr(load(), part)
     path = Path(data_dir).expanduser()
-    if path.is_dir() and (found := folder.find(path, [part])):
-        return folder.read_split(found, part)
+    places = {name: folder.find(path, [name]) for name in folder.PREFIX}
+    if any(places.values()):  # a missing split is an error: the other must not stand in for it
+        return folder.read_split(places[part] or path, part)
     _check_part(path, train)
     return _read_one_split(path)
 
@@ -97,6 +98,4 @@ def _check_part(path: Path, train: bool | None) -> None:
     """Nobody must score a model on training digits because of a mistyped path."""
     is_train = {"train": True, "test": False}.get(path.stem)
     if train is not None and is_train is not None and train != is_train:
-        raise UserError(
-            f"{path}: train={train} was asked for; give the other path, or leave it out"
-        )
+        raise UserError(f"{path}: train={train} contradicts it; give the other path, or no train")

@@ -1,0 +1,54 @@
+"""Digits for every test: real MNIST where MNIST_DIR names it, else the sample; never a network."""
+
+import os
+
+os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that tests start
+
+import numpy as np
+import pytest
+
+from mnistlib import paths
+from mnistlib.dataset import DigitData, Digits, load
+
+
+@pytest.fixture(scope="session")
+def digit_data() -> DigitData:
+    """Both splits: 60,000 and 10,000 of MNIST, or 4,000 and 1,000 of the sample."""
+    return load()
+
+
+@pytest.fixture(scope="session")
+def digits(digit_data: DigitData) -> Digits:
+    """The training digits."""
+    return digit_data.train
+
+
+@pytest.fixture(scope="session")
+def tiny(digit_data: DigitData) -> DigitData:
+    """200 training and 100 test digits, as many of each class, classes mixed."""
+    train, test = _balanced(digit_data.train, 20), _balanced(digit_data.test, 10)
+    return DigitData(train, test, "tiny", "the first digits of each class")
+
+
+@pytest.fixture
+def toy_images() -> np.ndarray:
+    """Five made-up images, uint8 [5, 28, 28], that hold every grey value."""
+    return np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache of this test's own."""
+    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
+    return paths.CACHE
+
+
+@pytest.fixture
+def no_mnist_dir(monkeypatch):
+    """The user has named no folder."""
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+
+
+def _balanced(digits: Digits, per_class: int) -> Digits:
+    index = [np.flatnonzero(digits.labels == label)[:per_class] for label in range(10)]
+    return digits.take(np.stack(index, 1).ravel(), digits.name)
