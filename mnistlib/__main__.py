@@ -102,7 +102,13 @@ def _train(options: argparse.Namespace) -> None:
 def _data(options: argparse.Namespace) -> None:
     from mnistlib.dataset import describe, load
 
-    print("\n".join(describe(load(options.data))))
+    facts = describe(load(options.data))
+    print(f"{facts.name}: {facts.n_train:,} training and {facts.n_test:,} test digits")
+    print(f"found as {facts.origin}; fingerprint {facts.fingerprint}")
+    for name, digest, known in facts.files:
+        print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
+    for digit, train, test in facts.classes:
+        print(f"  class {digit}: {train:6,} training {test:6,} test")
 
 
 def _export(options: argparse.Namespace) -> None:

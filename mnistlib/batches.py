@@ -8,13 +8,14 @@ from torch import Generator, Tensor
 
 from mnistlib.augment import distort
 from mnistlib.dataset import MEAN, STD, Digits
+from mnistlib.dataset.normalisation import TABLE
 
 
 class Batches:
     """A loader without workers: all digits stay on the device as uint8, a batch is one gather.
 
     Iterating yields (images float32 [b, 1, 28, 28] normalised, labels int64 [b]); the last batch
-    holds what is left. With `order` each pass is a new permutation drawn from it; with `augment`
+    holds what is left (never a single image). With `order` each pass is a new permutation drawn from it; with `augment`
     each image is distorted by its own draw from `distortion`.
     """
 
@@ -29,15 +30,23 @@ class Batches:
     ) -> None:
         self.images = _tensor(digits.images).unsqueeze(1).to(device)  # [n, 1, 28, 28]
         self.labels = _tensor(digits.labels).to(device)
+        self.table = torch.from_numpy(TABLE).to(device)  # the normalised value of each grey value
         self.batch_size, self.device = batch_size, device
         self.order, self.augment, self.distortion = order, augment, distortion
 
     def __len__(self) -> int:
-        return -(-len(self.labels) // self.batch_size)
+        return len(self._bounds()) + 1
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in self._indices().split(self.batch_size):
+        for index in self._indices().tensor_split(self._bounds()):
             yield self._prepare(self.images[index]), self.labels[index]
+
+    def _bounds(self) -> list[int]:
+        """Where one batch ends and the next begins.
+
+        A single image left over goes into the batch before: batch norm needs two.
+        """
+        return list(range(self.batch_size, len(self.labels) - 1, self.batch_size))
 
     def _indices(self) -> Tensor:
         n = len(self.labels)
@@ -47,10 +56,10 @@ class Batches:
         return torch.randperm(n, generator=self.order).to(self.device)
 
     def _prepare(self, images: Tensor) -> Tensor:
-        x = images.float().div_(255)  # [b, 1, 28, 28] in [0, 1]
-        if self.augment != "none":
-            x = distort(x, self.augment, self.distortion)
-        return x.sub_(MEAN).div_(STD)
+        if self.augment == "none":
+            return self.table[images.int()]  # [b, 1, 28, 28]
+        x = images.float().div_(255)  # in [0, 1]: the distortion brings in 0 for black
+        return distort(x, self.augment, self.distortion).sub_(MEAN).div_(STD)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

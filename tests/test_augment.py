@@ -33,7 +33,7 @@ def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_black(images):
     columns = images.sum((1, 2))  # [b, 28]
     shift = (moved.sum((1, 2)) * centre).sum(1) / moved.sum((1, 2, 3))
     shift = shift - (columns * centre).sum(1) / columns.sum(1)
-    assert shift.abs().max() < 4.1
+    assert shift.abs().max() < 4.2
     assert shift.std() > 1
     assert moved.min() >= 0
 

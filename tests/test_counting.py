@@ -164,4 +164,4 @@ def test_counting_needs_neither_torch_nor_pandas():
         "import sys, mnistlib.counting as c; c.latex('lenet5'); c.solve_widths(61706);"
         "assert not {'torch', 'pandas', 'numpy'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)

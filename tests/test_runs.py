@@ -98,7 +98,7 @@ def test_frames_hold_a_row_an_epoch_and_a_row_a_run(run):
     assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [4, 1], [4, 2]]
     summary = runs.summary_frame([run, other])
     assert summary["test_accuracy"].tolist() == [0.75, 0.75]
-    assert summary["widths"].tolist() == ["68-64-52"] * 2
+    assert summary["widths"].tolist() == ["58-166-36"] * 2
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
