@@ -15,7 +15,8 @@ class Batches:
     """A loader without workers: all digits stay on the device as uint8, a batch is one gather.
 
     Iterating yields (images float32 [b, 1, 28, 28] normalised, labels int64 [b]); the last batch
-    holds what is left (never a single image). With `order` each pass is a new permutation drawn from it; with `augment`
+    holds what is left, never a single image. With `order` each pass is a new permutation drawn
+    from it; with `augment`
     each image is distorted by its own draw from `distortion`.
     """
 

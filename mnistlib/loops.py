@@ -84,8 +84,9 @@ class _Tally:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, digits: Digits, device: torch.device | str = "cpu") -> np.ndarray:
+def predict(model: nn.Module, digits: Digits) -> np.ndarray:
     """Probabilities float32 [n, 10] of the classes for each digit, in order."""
     model.eval()
+    device = next(model.parameters()).device
     parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, TEST_BATCH, device)]
     return torch.cat(parts).numpy()

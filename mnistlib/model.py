@@ -139,6 +139,11 @@ def count(model: nn.Module) -> int:
 
 @torch.no_grad()
 def feature_maps(model: LeNet5, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the two convolutions answer: [b, 6, 28, 28] and [b, 16, 10, 10], before pooling."""
-    first = model.conv1(pad(images))
-    return first, model.conv2(F.relu(F.max_pool2d(first, 2)))
+    """What the two convolutions answer: [b, 6, 28, 28] and [b, 16, 10, 10], on the CPU.
+
+    These are the values before batch norm, pooling and ReLU.
+    """
+    model.eval()
+    between = getattr(model, "bn1", nn.Identity())
+    first = model.conv1(pad(images.to(model.conv1.weight.device)))
+    return first.cpu(), model.conv2(F.relu(between(F.max_pool2d(first, 2)))).cpu()

@@ -94,7 +94,7 @@ def fit(
         torch.manual_seed(stream(seed, "dropout"))
         course = _Course(recipe, data, seed, model.to(device), device, bar)
         history = _train_epochs(course, recipe, on_epoch)
-        predictions = predict(course.finish(), data.test, device).argmax(1)
+        predictions = predict(course.finish(), data.test).argmax(1)
     return Run(
         recipe=recipe,
         seed=seed,

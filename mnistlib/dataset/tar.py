@@ -10,8 +10,8 @@ import numpy as np
 from mnistlib.errors import DataError
 
 BLOCK = 512
-REGULAR = (b"0", b"\0")
 FOLDER = b"5"
+KNOWN = (b"0", b"\0", FOLDER)  # b"0" and b"\0" are regular files
 
 
 class Member(NamedTuple):
@@ -44,32 +44,35 @@ Listing = tuple[list[Member], int]
 
 
 def _walk(data: bytes) -> Listing | None:
-    """Ten times as fast as tarfile; None where a header is of a kind only tarfile knows."""
+    """Several times as fast as tarfile; None where a header is of a kind only tarfile knows."""
     found, starts, position = [], [], 0
     while position + BLOCK <= len(data) and data[position]:
-        kind, size = data[position + 156 : position + 157], data[position + 124 : position + 136]
-        digits = size.rstrip(b"\0 ")
-        if kind not in (*REGULAR, FOLDER) or not digits.isdigit() or set(digits) & set(b"89"):
+        kind, size = data[position + 156 : position + 157], _octal(data, position + 124, 12)
+        if kind not in KNOWN or size is None:
             return None
         starts.append(position)
-        start, length = position + BLOCK, int(digits, 8)
+        position += BLOCK
         if kind != FOLDER:
-            name = data[position : position + 100].partition(b"\0")[0]
-            found.append(Member(name.decode(errors="replace"), start, length))
-        position = start + _padded(length)
+            name = data[position - BLOCK : position - BLOCK + 100].partition(b"\0")[0]
+            found.append(Member(name.decode(errors="replace"), position, size))
+            position += _padded(size)
     return (found, position) if starts and _headers_agree(data, starts) else None
+
+
+def _octal(data: bytes, start: int, width: int) -> int | None:
+    digits = data[start : start + width].strip(b"\0 ")
+    try:
+        return int(digits, 8) if digits.isdigit() else None
+    except ValueError:
+        return None
 
 
 def _headers_agree(data: bytes, starts: list[int]) -> bool:
     """Whether each header's checksum is right: the sum of its bytes, the sum's own as blanks."""
-    blocks = b"".join(data[start : start + BLOCK] for start in starts)
+    blocks = b"".join([data[start : start + BLOCK] for start in starts])
     headers = np.frombuffer(blocks, np.uint8).reshape(-1, BLOCK)  # [n, 512]
-    sums = headers.sum(1, dtype=np.int64) - headers[:, 148:156].sum(1, dtype=np.int64) + 8 * 32
-    stated = [data[start + 148 : start + 156].rstrip(b"\0 ").lstrip(b" ") for start in starts]
-    return all(
-        s.isdigit() and not set(s) & set(b"89") and int(s, 8) == total
-        for s, total in zip(stated, sums.tolist(), strict=True)
-    )
+    sums = headers.sum(1, dtype=np.uint32) - headers[:, 148:156].sum(1, dtype=np.uint32) + 8 * 32
+    return sums.tolist() == [_octal(data, start + 148, 8) for start in starts]
 
 
 def _with_tarfile(data: bytes, path: Path) -> Listing:
