@@ -81,7 +81,7 @@ def _inflate(data: bytes) -> bytes | None:
         rows = zlib.decompressobj().decompress(data, SIDE * ROW + 1)
     except zlib.error:
         return None
-    return rows if len(rows) == SIDE * ROW and max(rows[::ROW]) < len(UNDO) else None
+    return rows if len(rows) == SIDE * ROW and max(rows[::ROW]) <= max(UNDO) else None
 
 
 def _unfilter(rows: np.ndarray) -> np.ndarray:
@@ -90,14 +90,11 @@ def _unfilter(rows: np.ndarray) -> np.ndarray:
     # a row of zeros above and a column of zeros to the left, as the format has it
     images = np.zeros((ROW, ROW, rows.shape[2]), np.uint8)
     for row, above, line in zip(rows, images[:-1], images[1:], strict=True):
-        for number in np.unique(row[0]):
+        line[1:] = row[1:]  # which is all for filter 0
+        for number, undo in UNDO.items():
             which = np.flatnonzero(row[0] == number)
-            line[1:, which] = UNDO[number](row[1:, which], above[:, which])
+            line[1:, which] = undo(row[1:, which], above[:, which])
     return images[1:, 1:].transpose(2, 0, 1)
-
-
-def _none(row: np.ndarray, above: np.ndarray) -> np.ndarray:
-    return row
 
 
 def _sub(row: np.ndarray, above: np.ndarray) -> np.ndarray:
@@ -125,7 +122,7 @@ def _paeth(row: np.ndarray, above: np.ndarray) -> np.ndarray:
     return _pixel_by_pixel(row, above, nearest)
 
 
-UNDO = (_none, _sub, _up, _average, _paeth)
+UNDO = {1: _sub, 2: _up, 3: _average, 4: _paeth}
 
 
 def _pixel_by_pixel(row: np.ndarray, above: np.ndarray, predict: Callable) -> np.ndarray:
