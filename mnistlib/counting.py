@@ -177,7 +177,6 @@ def table(name: str, widths: Sequence[int] | None = None) -> DataFrame:
     rows = [
         (
             layer.name,
-            layer.kind,
             "×".join(map(str, layer.output_shape)),
             layer.shape_rule,
             layer.formula,
@@ -186,10 +185,10 @@ def table(name: str, widths: Sequence[int] | None = None) -> DataFrame:
         )
         for layer in layers
     ]
-    parameters, macs = (sum(row[column] for row in rows) for column in (5, 6))
-    rows.append(("total", "", "", "", "", parameters, macs))
-    columns = ["layer", "kind", "output", "output size", "formula", "parameters", "MACs"]
-    return DataFrame(rows, columns=columns)
+    parameters, macs = (sum(row[column] for row in rows) for column in (4, 5))
+    rows.append(("total", "", "", "", parameters, macs))
+    columns = ["layer", "output", "output size", "formula", "parameters", "MACs"]
+    return DataFrame(rows, columns=columns).set_index("layer")
 
 
 def latex(name: str, widths: Sequence[int] | None = None) -> str:

@@ -12,7 +12,7 @@ from mnistlib.runs import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-ENOUGH_SEEDS = 3  # fewer say too little about their own spread
+ENOUGH_SEEDS = 3  # fewer say too little about their spread: then only the first one is shown
 
 
 def headline(runs: Sequence[Run]) -> "pd.DataFrame":
@@ -28,6 +28,7 @@ def headline(runs: Sequence[Run]) -> "pd.DataFrame":
 
 
 def _row(name: str, runs: list[Run]) -> dict:
+    runs = runs if len(runs) >= ENOUGH_SEEDS else runs[:1]
     accuracies = [run.accuracy for run in runs]
     interval, over = _interval(runs[0], accuracies)
     seconds = [second for run in runs for second in run.history["seconds"]]
@@ -47,7 +48,7 @@ def _row(name: str, runs: list[Run]) -> dict:
 
 
 def _interval(run: Run, accuracies: list[float]) -> tuple[stats.Interval, str]:
-    if len(accuracies) >= ENOUGH_SEEDS:
+    if len(accuracies) > 1:
         return stats.mean_interval(accuracies), "seeds"
     return stats.wilson(int(run.correct.sum()), len(run.predictions)), "test images"
 
@@ -57,3 +58,22 @@ def words(row: object) -> str:
     n = f"{row.seeds} seeds" if row.over == "seeds" else f"{row.n_test:,} test images"
     low, high = 100 * row.low, 100 * row.high
     return f"{100 * row.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f}, over {n})"
+
+
+def readable(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The table as people read it: percentages, thousands with commas, one row a model."""
+    import pandas as pd
+
+    percent = [f"{100 * value:.2f} %" for value in frame["accuracy"]]
+    ends = zip(frame["low"], frame["high"], strict=True)
+    over = zip(frame["over"], frame["seeds"], frame["n_test"], strict=True)
+    return pd.DataFrame(
+        {
+            "test accuracy": percent,
+            "95 % interval": [f"{100 * low:.2f} to {100 * high:.2f} %" for low, high in ends],
+            "over": [f"{seeds} seeds" if o == "seeds" else f"{n:,} images" for o, seeds, n in over],
+            "parameters": [f"{count:,}" for count in frame["parameters"]],
+            "epochs": list(frame["epochs"]),
+        },
+        index=pd.Index(frame["title"], name="model"),
+    )

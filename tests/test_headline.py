@@ -4,7 +4,7 @@ import pytest
 
 from mnistlib import stats
 from mnistlib.config import recipe
-from mnistlib.headline import headline, words
+from mnistlib.headline import headline, readable, words
 from mnistlib.train import fit
 
 
@@ -25,9 +25,22 @@ def test_several_seeds_have_an_interval_over_seeds(run):
     runs = [replace(run, seed=seed) for seed in range(3)]
     (row,) = headline(runs).itertuples()
     assert (row.seeds, row.over) == (3, "seeds")
-    assert row.accuracy == row.low == row.high == pytest.approx(run.accuracy)
+    assert (row.accuracy, row.low, row.high) == pytest.approx([run.accuracy] * 3)
+
+
+def test_two_seeds_are_too_few_for_a_mean(run):
+    assert headline([run, replace(run, seed=1)]).equals(headline([run]))
 
 
 def test_models_without_runs_are_left_out(run):
     assert headline([run])["model"].tolist() == ["mlp"]
     assert headline([]).empty
+
+
+def test_the_readable_table_says_the_same(run):
+    frame = headline([run])
+    (row,) = readable(frame).itertuples()
+    assert row.Index == "MLP"
+    assert row._1 == f"{run.accuracy:.2%}".replace("%", " %")
+    assert row.over == "100 images"
+    assert row.parameters == "61,706"

@@ -19,12 +19,14 @@ class Page:
         label: a short name for links.
         parameters: beside the folders, which each build sets.
         variant: what tells pages of one notebook apart.
+        picture: the figure that stands for the page in the index; its first one if empty.
     """
 
     notebook: str
     label: str
     parameters: dict[str, object] = field(default_factory=dict)
     variant: str = ""
+    picture: str = ""
 
     @property
     def slug(self) -> str:
@@ -43,9 +45,9 @@ def training_page(model: str) -> Page:
 
 
 PAGES = (
-    Page("01_data", "The digits"),
+    Page("01_data", "The digits", picture="01_augmentation.png"),
     *(training_page(model) for model in ("lenet5", "mlp", "lenet5_reg")),
-    Page("05_report", "The report", {"runs_dir": "runs"}),
+    Page("05_report", "The report", {"runs_dir": "runs"}, picture="05_accuracy.png"),
 )
 
 
@@ -162,9 +164,9 @@ def _card(page: Page, out: Path) -> object:
     import nbformat
 
     from mnistlib.report.index import Card
-    from mnistlib.report.pages import first_picture, title
+    from mnistlib.report.pages import picture, title
 
     source = f"{page.slug}.ipynb"
     notebook = nbformat.read(out / source, as_version=4)
     question = title(notebook) or page.label
-    return Card(page.label, question, f"{page.slug}.html", source, first_picture(notebook))
+    return Card(page.label, question, f"{page.slug}.html", source, picture(notebook, page.picture))

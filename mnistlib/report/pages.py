@@ -109,13 +109,13 @@ def _tagged(notebook: NotebookNode, tag: str) -> dict[str, object]:
     return {name: value for cell in cells for name, value in assigned(cell.source).items()}
 
 
-def first_picture(notebook: NotebookNode) -> Picture | None:
-    """The notebook's first PNG output."""
-    shown = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    for output in shown:
-        if "image/png" in output.get("data", {}):
-            return Picture(data_url(output), alt_text(output))
-    return None
+def picture(notebook: NotebookNode, name: str = "") -> Picture | None:
+    """The figure of that name, or the notebook's first if there is none."""
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in shown if "image/png" in output.get("data", {})]
+    named = [o for o in pictures if o.metadata.get("mnistlib", {}).get("figure") == name]
+    found = (named or pictures)[:1]
+    return Picture(data_url(found[0]), alt_text(found[0])) if found else None
 
 
 def _hidden(cell: NotebookNode) -> bool:

@@ -11,6 +11,7 @@ from mnistlib.paths import FIGURES, NOTEBOOKS
 from mnistlib.report.figures import figures
 from mnistlib.report.files import write_bytes
 from mnistlib.report.progress import progress
+from mnistlib.report.readme import update
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -22,7 +23,7 @@ def refresh(
     save_to: Path = FIGURES,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Execute notebooks with their default parameters, write them back and save their figures.
+    """Execute notebooks with their default parameters; write them, their figures, the README.
 
     Args:
         names: such as "05_report"; all notebooks if there are none.
@@ -45,6 +46,7 @@ def refresh(
         for name, png in figures(notebook):
             write_bytes(save_to / name, png)
         write_bytes(path, nbformat.writes(notebook).encode() + b"\n")
+    update()
 
 
 def _expect_mnist() -> None:
