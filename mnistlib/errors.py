@@ -7,6 +7,9 @@ from difflib import get_close_matches
 class UserError(ValueError):
     """A mistake in what was asked for; its message says what was expected and the way out."""
 
+    def _render_traceback_(self) -> list[str]:  # IPython's hook: one line in a notebook as well
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(UserError):
     """A file that is not what it should be; its message names the file, what was found, what was

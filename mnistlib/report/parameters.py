@@ -18,10 +18,7 @@ INJECTED = "# Parameters"  # papermill's first line in the cell that it puts in
 
 
 class ParameterError(UserError):
-    """A parameter of a notebook that cannot be used; a notebook shows it without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:  # IPython's hook
-        return [f"{type(self).__name__}: {self}"]
+    """A parameter of a notebook that cannot be used."""
 
 
 def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
