@@ -45,7 +45,10 @@ def test_fitting_leaves_the_callers_random_numbers_and_threads_alone(tiny):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_fit_takes_the_steps_of_a_plain_loop(tiny, name):
-    given = replace(RECIPES[name], epochs=1, averaging="none", schedule="constant")
+    # at the regularized recipe's peak rate, rounding errors grow tenfold a step in any order of
+    # operations, in float64 as well; at a small rate they stay what they are
+    calm = {"averaging": "none", "schedule": "constant", "learning_rate": 0.002}
+    given = replace(RECIPES[name], epochs=1, **calm)
     model = initial(given, 0)
     optimizer = torch.optim.SGD(
         model.parameters(),
@@ -110,7 +113,7 @@ def test_learning_happens(tiny):
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
-    with pytest.raises(TrainingError, match=r"stopped in epoch 1: training loss .* try a tenth"):
+    with pytest.raises(TrainingError, match=r"stopped in epoch \d: training loss .* try a tenth"):
         fit(quick("mlp", learning_rate=100.0), tiny, 0, progress=False)
 
 
