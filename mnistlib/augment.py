@@ -6,7 +6,7 @@ applied to visual document analysis", ICDAR 2003, section 2; its field is white 
 Gaussian, ours is the same sum of Gaussians on a coarser grid, which costs a tenth.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 
 import torch
@@ -34,6 +34,10 @@ class Strength:
     scale: float = 0.12
     shear: float = 0.1
     elastic: float = 0.6
+
+    def times(self, factor: float) -> "Strength":
+        """All bounds multiplied by `factor`."""
+        return Strength(*(factor * bound for bound in astuple(self)))
 
 
 DEFAULT = Strength()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from mnistlib.augment import distort
+from mnistlib.augment import DEFAULT, Strength, distort
 from mnistlib.dataset import MEAN, STD, Digits
 from mnistlib.dataset.normalisation import TABLE
 
@@ -16,8 +16,7 @@ class Batches:
 
     Iterating yields (images float32 [b, 1, 28, 28] normalised, labels int64 [b]); the last batch
     holds what is left, never a single image. With `order` each pass is a new permutation drawn
-    from it; with `augment`
-    each image is distorted by its own draw from `distortion`.
+    from it; with `augment` each image is distorted by its own draw from `distortion`.
     """
 
     def __init__(
@@ -28,19 +27,21 @@ class Batches:
         order: Generator | None = None,
         augment: str = "none",
         distortion: Generator | None = None,
+        strength: Strength = DEFAULT,
     ) -> None:
         self.images = _tensor(digits.images).unsqueeze(1).to(device)  # [n, 1, 28, 28]
         self.labels = _tensor(digits.labels).to(device)
         self.table = torch.from_numpy(TABLE).to(device)  # the normalised value of each grey value
         self.batch_size, self.device = batch_size, device
-        self.order, self.augment, self.distortion = order, augment, distortion
+        self.order, self.augment = order, augment
+        self.distortion, self.strength = distortion, strength
 
     def __len__(self) -> int:
         return len(self._bounds()) + 1
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for index in self._indices().tensor_split(self._bounds()):
-            yield self._prepare(self.images[index]), self.labels[index]
+            yield self._prepare(self.images.index_select(0, index)), self.labels[index]
 
     def _bounds(self) -> list[int]:
         """Where one batch ends and the next begins.
@@ -58,9 +59,13 @@ class Batches:
 
     def _prepare(self, images: Tensor) -> Tensor:
         if self.augment == "none":
-            return self.table[images.int()]  # [b, 1, 28, 28]
+            # index_select takes a fifth of the time of table[images] and gives the same values
+            return self.table.index_select(0, images.flatten().int()).view_as(images)
         x = images.float().div_(255)  # in [0, 1]: the distortion brings in 0 for black
-        return distort(x, self.augment, self.distortion).sub_(MEAN).div_(STD)
+        return self._distort(x).sub_(MEAN).div_(STD)
+
+    def _distort(self, images: Tensor) -> Tensor:
+        return distort(images, self.augment, self.distortion, self.strength)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

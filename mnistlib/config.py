@@ -30,9 +30,12 @@ class Recipe:
         weight_decay: coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW).
         schedule: a name in SCHEDULES.
         label_smoothing: probability mass spread over all classes, 0 to 1.
-        dropout: probability of dropping a unit of the two hidden fully connected layers.
+        dropout: probability of dropping a unit of lenet5_reg's two hidden fully connected layers.
         augment: a name in AUGMENTATIONS; training batches only.
+        distortion: how far `augment` distorts, relative to augment.Strength's bounds.
         averaging: a name in AVERAGINGS; the averaged weights are those that are scored.
+        ema_decay: share of the old average that each step keeps (averaging "ema" only).
+        batch_norm: whether lenet5_reg normalises; the other models never do.
         widths: of the MLP's hidden layers, such as "58-166-36"; no other model uses it.
 
     Raises:
@@ -51,7 +54,10 @@ class Recipe:
     label_smoothing: float = 0.0
     dropout: float = 0.0
     augment: str = "none"
+    distortion: float = 1.0
     averaging: str = "none"
+    ema_decay: float = 0.998
+    batch_norm: bool = True
     widths: str = "-".join(map(str, MLP_WIDTHS))
 
     def __post_init__(self) -> None:
@@ -68,8 +74,10 @@ class Recipe:
         self._check_range("batch_size", 1, 60_000)
         self._check_range("learning_rate", 0, 100)
         self._check_range("weight_decay", 0, 10)
+        self._check_range("distortion", 0, 3)
         for name in ("momentum", "label_smoothing", "dropout"):
             self._check_range(name, 0, 0.999)
+        self._check_range("ema_decay", 0, 0.999_999)
 
     def _check_type(self, name: str, wanted: type) -> None:
         value = getattr(self, name)

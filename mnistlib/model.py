@@ -98,17 +98,17 @@ class RegularizedLeNet5(LeNet5):
 
     Images and logits as in LeNet5. Batch norm stands right before ReLU, as in Ioffe and Szegedy,
     "Batch normalization", ICML 2015, section 3.2, and after pooling, where it has a quarter of the
-    values to normalise; `dropout` acts on the two hidden fully
-    connected layers, as in Srivastava et al., "Dropout", JMLR 15, 2014. Neither is active while
-    testing.
+    values to normalise; `dropout` acts on the two hidden fully connected layers, as in Srivastava
+    et al., "Dropout", JMLR 15, 2014. Neither is active while testing. Without `batch_norm` and
+    without dropout this is LeNet5, from the same initial weights.
     """
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, batch_norm: bool = True) -> None:
         super().__init__()
-        self.bn1 = nn.BatchNorm2d(6)
-        self.bn2 = nn.BatchNorm2d(16)
-        self.bn3 = nn.BatchNorm1d(120)
-        self.bn4 = nn.BatchNorm1d(84)
+        self.bn1 = nn.BatchNorm2d(6) if batch_norm else nn.Identity()
+        self.bn2 = nn.BatchNorm2d(16) if batch_norm else nn.Identity()
+        self.bn3 = nn.BatchNorm1d(120) if batch_norm else nn.Identity()
+        self.bn4 = nn.BatchNorm1d(84) if batch_norm else nn.Identity()
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, images: Tensor) -> Tensor:

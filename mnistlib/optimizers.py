@@ -7,8 +7,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnistlib.config import Recipe
 
-EMA_DECAY = 0.998  # an average over about the last 500 steps, half an epoch
-
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """The recipe's optimizer over the model's parameters."""
@@ -32,4 +30,5 @@ def make_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
     """An exponential moving average of weights and of batch norm's statistics, if asked for."""
     if recipe.averaging == "none":
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
+    average = get_ema_multi_avg_fn(recipe.ema_decay)
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -12,6 +12,7 @@ import torch
 from torch import Generator, nn
 from tqdm.auto import tqdm
 
+from mnistlib.augment import DEFAULT
 from mnistlib.batches import Batches
 from mnistlib.config import Recipe
 from mnistlib.dataset import DigitData, Digits
@@ -28,7 +29,7 @@ def initial(recipe: Recipe, seed: int) -> nn.Module:
     """The untrained network that fit() starts from with this recipe and seed."""
     knobs = {
         "mlp": {"widths": tuple(map(int, recipe.widths.split("-")))},
-        "lenet5_reg": {"dropout": recipe.dropout},
+        "lenet5_reg": {"dropout": recipe.dropout, "batch_norm": recipe.batch_norm},
     }
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
@@ -171,7 +172,8 @@ def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batch
     """The batches that fit() trains on, with their own streams for order and distortion."""
     order = Generator().manual_seed(stream(seed, "order"))
     distortion = Generator(device).manual_seed(stream(seed, "distortion"))
-    return Batches(digits, recipe.batch_size, device, order, recipe.augment, distortion)
+    strength = DEFAULT.times(recipe.distortion)
+    return Batches(digits, recipe.batch_size, device, order, recipe.augment, distortion, strength)
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""The study's rows, each a named difference from the baseline or from all techniques together.
+
+Where the values come from: those of the baseline are the assignment's. CANDIDATES lists what was
+tried for each technique on the validation split of the training digits; TECHNIQUES and ALL hold the
+values that came out best there, by `tuning.choose`. No test digit took part.
+"""
+
+from dataclasses import replace
+
+from mnistlib.config import RECIPES, Recipe
+
+BASELINE = RECIPES["lenet5"]
+ALL = RECIPES["lenet5_reg"]
+NO_BATCH_NORM = {"model": "lenet5_reg", "batch_norm": False}  # LeNet-5 that can drop units
+ONE_CYCLE = {"schedule": "one-cycle", "nesterov": True}
+
+CANDIDATES: dict[str, list[dict]] = {
+    "weight decay": [{"weight_decay": value} for value in (1e-4, 5e-4, 2e-3)],
+    "dropout": [{**NO_BATCH_NORM, "dropout": value} for value in (0.1, 0.25, 0.5)],
+    "batch norm": [{"model": "lenet5_reg"}],  # nothing to tune
+    "label smoothing": [{"label_smoothing": value} for value in (0.05, 0.1, 0.2)],
+    "affine": [{"augment": "affine", "distortion": value} for value in (0.5, 1.0, 1.5)],
+    "affine+elastic": [
+        {"augment": "affine+elastic", "distortion": value} for value in (0.5, 1.0, 1.5)
+    ],
+    "averaging": [{"averaging": "ema", "ema_decay": value} for value in (0.99, 0.998, 0.9995)],
+    "one-cycle": [{**ONE_CYCLE, "learning_rate": value} for value in (0.02, 0.05, 0.1)],
+}
+ALL_CANDIDATES: list[dict] = [  # differences from ALL: as first guessed, gentler, stronger
+    {"weight_decay": 5e-4, "distortion": 1.0},
+    {"weight_decay": 1e-4, "distortion": 0.5},
+    {"weight_decay": 1e-3, "distortion": 1.5},
+]
+
+
+def candidates(epochs: int) -> list[Recipe]:
+    """Every recipe that is tried on the validation split."""
+    alone = [change for changes in CANDIDATES.values() for change in changes]
+    tried = [replace(BASELINE, epochs=epochs, **change) for change in alone]
+    return tried + [replace(ALL, epochs=epochs, **change) for change in ALL_CANDIDATES]
