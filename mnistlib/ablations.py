@@ -33,6 +33,34 @@ ALL_CANDIDATES: list[dict] = [  # differences from ALL: as first guessed, gentle
 ]
 
 
+TECHNIQUES: dict[str, dict] = {  # the candidates that came out best on the validation split
+    "weight decay": {"weight_decay": 5e-4},
+    "dropout": {**NO_BATCH_NORM, "dropout": 0.25},
+    "batch norm": {"model": "lenet5_reg"},
+    "label smoothing": {"label_smoothing": 0.05},
+    "affine": {"augment": "affine", "distortion": 1.0},
+    "affine+elastic": {"augment": "affine+elastic", "distortion": 1.0},
+    "averaging": {"averaging": "ema", "ema_decay": 0.998},
+    "one-cycle": {**ONE_CYCLE, "learning_rate": 0.05},
+}
+WITHOUT: dict[str, dict] = {  # how each technique is taken out of ALL: back to the baseline's value
+    "weight decay": {"weight_decay": 0.0},
+    "batch norm": {"batch_norm": False},
+    "label smoothing": {"label_smoothing": 0.0},
+    "elastic": {"augment": "affine"},
+    "augmentation": {"augment": "none", "distortion": 1.0},
+    "averaging": {"averaging": "none"},
+    "one-cycle": {"schedule": "constant", "nesterov": False, "learning_rate": 0.01},
+}
+
+ROWS: dict[str, Recipe] = {
+    **RECIPES,
+    **{f"lenet5 + {name}": replace(BASELINE, **on) for name, on in TECHNIQUES.items()},
+    **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
+    "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
+}
+
+
 def candidates(epochs: int) -> list[Recipe]:
     """Every recipe that is tried on the validation split."""
     alone = [change for changes in CANDIDATES.values() for change in changes]

@@ -1,6 +1,7 @@
 """Recipes: everything that decides a training run but its seed and its data."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from mnistlib.errors import UserError, pick
@@ -117,3 +118,11 @@ def recipe(name: str, **changes: object) -> Recipe:
     for change in changes:
         pick("recipe value", change, [field.name for field in fields(Recipe)])
     return replace(RECIPES[pick("recipe", name, RECIPES)], **changes)
+
+
+def named(recipe: Recipe, recipes: Mapping[str, Recipe] = RECIPES) -> str | None:
+    """The name of the recipe that equals this one in all but its epochs; None if there is none."""
+    for name, candidate in recipes.items():
+        if replace(candidate, epochs=recipe.epochs) == recipe:
+            return name
+    return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnistlib import counting, stats
-from mnistlib.config import MODELS, TITLES
+from mnistlib.config import RECIPES, TITLES, named
 from mnistlib.runs import Run
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ ENOUGH_SEEDS = 3  # fewer say too little about their spread: then only the first
 
 
 def headline(runs: Sequence[Run]) -> "pd.DataFrame":
-    """One row a model, in the order of config.MODELS, for the models that have runs.
+    """One row a model, in the order of config.RECIPES, for the recipes there that have runs.
 
     Columns: model, title, parameters, epochs, seeds, n_test, accuracy (mean over seeds, fraction),
     low, high (95 % interval), over ("seeds" or "test images") and seconds (median an epoch).
     """
     import pandas as pd
 
-    by_model = {name: [run for run in runs if run.recipe.model == name] for name in MODELS}
-    return pd.DataFrame([_row(name, found) for name, found in by_model.items() if found])
+    found = {name: [run for run in runs if named(run.recipe) == name] for name in RECIPES}
+    return pd.DataFrame([_row(name, those) for name, those in found.items() if those])
 
 
 def _row(name: str, runs: list[Run]) -> dict:

@@ -185,3 +185,8 @@ def test_what_the_index_takes_from_files_is_escaped():
     html = index.index([_run("<script>x")], [card])
     assert "<script" not in html
     assert "&lt;b&gt;?" in html
+
+
+def test_percent_signs_and_the_name_lenet5_do_not_part_at_a_line_break():
+    set_text = figures.typeset("LeNet-5: 99.1% and 95 %; 100%")
+    assert set_text == "LeNet‑5: 99.1\u00a0% and 95\u00a0%; 100\u00a0%"

@@ -50,7 +50,7 @@ def show(
     data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
     image = {"alt": alt, "width": css_width(png)}
     display(data, raw=True, metadata={"image/png": image, "mnistlib": {"figure": name}})
-    display(Markdown(f"**Figure.** {caption}"), metadata={"mnistlib": {"caption": name}})
+    display(Markdown(typeset(f"**Figure.** {caption}")), metadata={"mnistlib": {"caption": name}})
 
 
 def _expect(name: str, caption: str, alt: str) -> None:
@@ -92,11 +92,17 @@ def figures(notebook: "NotebookNode") -> "Iterator[tuple[str, bytes]]":
                 yield name, base64.b64decode(output.data["image/png"])
 
 
+def typeset(text: str) -> str:
+    """The text with a space before each percent sign and no line break inside a name or number."""
+    spaced = re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
+    return spaced.replace("LeNet-5", "LeNet\N{NON-BREAKING HYPHEN}5")
+
+
 def in_short(text: str) -> None:
     """Display the answer, Markdown with computed numbers in it, set apart from the text."""
     from IPython.display import Markdown, display
 
-    lines = f"**In short.** {text}".splitlines()
+    lines = typeset(f"**In short.** {text}").splitlines()
     display(
         Markdown("\n".join(f"> {line}".rstrip() for line in lines)),
         metadata={"mnistlib": {"role": "in-short"}},
