@@ -59,10 +59,3 @@ ROWS: dict[str, Recipe] = {
     **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
     "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
 }
-
-
-def candidates(epochs: int) -> list[Recipe]:
-    """Every recipe that is tried on the validation split."""
-    alone = [change for changes in CANDIDATES.values() for change in changes]
-    tried = [replace(BASELINE, epochs=epochs, **change) for change in alone]
-    return tried + [replace(ALL, epochs=epochs, **change) for change in ALL_CANDIDATES]
