@@ -22,10 +22,16 @@ def train_and_save(
     device: str = "auto",
     threads: int | None = None,
 ) -> runs.Run:
-    """Train, print a line per epoch, and write record, weights and the four curves below `out`."""
+    """Train, print a line per epoch, and write record, weights and the four curves below `out`.
+
+    A run that was stopped goes on from its last finished epoch.
+    """
     data = load(data_dir)
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
     model = initial(recipe, seed)
+    checkpoint = out / "unfinished" / f"{runs.key(recipe, seed, data.fingerprint)[:12]}.safetensors"
+    if checkpoint.exists():
+        print(f"going on from {checkpoint}")
     run = fit(
         recipe,
         data,
@@ -35,6 +41,7 @@ def train_and_save(
         threads=threads,
         progress=sys.stderr.isatty(),
         on_epoch=_print_epoch,
+        checkpoint=checkpoint,
     )
     record = runs.save(run, out / "runs")
     written = [record, weights.save(model, run, out / "weights" / f"{record.stem}.safetensors")]

@@ -1,28 +1,27 @@
 """fit(): one training run from a recipe, a seed and digits to its record."""
 
 import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Generator, nn
+from torch import nn
 from tqdm.auto import tqdm
 
-from mnistlib.augment import DEFAULT
-from mnistlib.batches import Batches
+from mnistlib import checkpoints
 from mnistlib.config import Recipe
-from mnistlib.dataset import DigitData, Digits
+from mnistlib.course import Course, training_batches
+from mnistlib.dataset import DigitData
 from mnistlib.errors import TrainingError, UserError
-from mnistlib.loops import TEST_BATCH, predict, test, train
+from mnistlib.loops import predict, test, train
 from mnistlib.model import build
-from mnistlib.optimizers import make_average, make_optimizer, make_schedule
-from mnistlib.runs import CURVES, Run
+from mnistlib.runs import CURVES, Run, key
+from mnistlib.seeding import stream
 
-__all__ = ["fit", "initial", "pick_device", "predict", "test", "train"]
+__all__ = ["fit", "initial", "pick_device", "predict", "test", "train", "training_batches"]
 
 
 def initial(recipe: Recipe, seed: int) -> nn.Module:
@@ -34,11 +33,6 @@ def initial(recipe: Recipe, seed: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
         return build(recipe.model, **knobs.get(recipe.model, {}))
-
-
-def stream(seed: int, purpose: str) -> int:
-    """A seed of its own for each source of randomness, so that one does not shift another."""
-    return int.from_bytes(sha256(f"{seed} {purpose}".encode()).digest()[:8], "big") >> 1
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -67,6 +61,7 @@ def fit(
     threads: int | None = None,
     progress: bool = True,
     on_epoch: Callable[[int, dict], None] | None = None,
+    checkpoint: Path | None = None,
 ) -> Run:
     """Train by `recipe` from `seed`, test after each epoch, and record the last epoch as result.
 
@@ -83,6 +78,8 @@ def fit(
         threads: of torch on the CPU while training; by default as many as torch has now.
         progress: show a bar with rate and time to go.
         on_epoch: called with the epoch's number (from 1) and its values by the names in CURVES.
+        checkpoint: a file that keeps the state after each epoch; if it is there, the run goes on
+            from it to the same bits as without a break. It is removed when the run is done.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -91,11 +88,13 @@ def fit(
     device = pick_device(device)
     threads = threads or torch.get_num_threads()
     model = initial(recipe, seed) if model is None else model
+    about = _bits_depend_on(recipe, seed, data, device, threads)
     with _threads(threads), torch.random.fork_rng(), _bar(recipe, data, progress) as bar:
-        torch.manual_seed(stream(seed, "dropout"))
-        course = _Course(recipe, data, seed, model.to(device), device, bar)
-        history = _train_epochs(course, recipe, on_epoch)
+        course = Course(recipe, data, seed, model, device, bar.update)
+        history = _train_epochs(course, recipe, bar, on_epoch, checkpoint, about)
         predictions = predict(course.finish(), data.test).argmax(1)
+    if checkpoint is not None:
+        checkpoints.remove(checkpoint)
     return Run(
         recipe=recipe,
         seed=seed,
@@ -104,56 +103,34 @@ def fit(
         predictions="".join(map(str, predictions)),
         mistakes=_mistakes(predictions, data.test.labels),
         versions={"python": platform.python_version(), "torch": torch.__version__},
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        device=about["device"],
         threads=threads,
     )
 
 
-class _Course:
-    """All that a run needs from its first epoch to its last."""
-
-    def __init__(self, recipe, data, seed, model, device, bar) -> None:
-        # the batch is the outer and the channel the inner dimension: what the kernels like best
-        self.model, self.device, self.bar = model.to(memory_format=torch.channels_last), device, bar
-        self.batches = training_batches(recipe, data.train, seed, device)
-        self.tests = Batches(data.test, TEST_BATCH, device)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.optimizer = make_optimizer(recipe, model)
-        self.schedule = make_schedule(recipe, self.optimizer, len(self.batches))
-        self.average = make_average(recipe, model)
-
-    @property
-    def scored(self) -> nn.Module:
-        return self.model if self.average is None else self.average.module
-
-    def after_step(self, size: int) -> None:
-        if self.schedule is not None:
-            self.schedule.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
-        self.bar.update(size)
-
-    def epoch(self) -> dict:
-        start = time.perf_counter()
-        trained = train(
-            self.model, self.batches, self.device, self.criterion, self.optimizer, self.after_step
-        )
-        tested = test(self.scored, self.tests, self.device, nn.CrossEntropyLoss())
-        return dict(zip(CURVES, (*trained, *tested, time.perf_counter() - start), strict=True))
-
-    def finish(self) -> nn.Module:
-        self.model.load_state_dict(self.scored.state_dict())
-        return self.model
+def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device, threads: int) -> dict:
+    return {
+        "key": key(recipe, seed, data.fingerprint),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": str(threads),
+    }
 
 
-def _train_epochs(course: _Course, recipe: Recipe, on_epoch) -> dict:
+def _train_epochs(course: Course, recipe: Recipe, bar, on_epoch, checkpoint, about) -> dict:
     history = {curve: [] for curve in CURVES}
-    for number in range(1, recipe.epochs + 1):
+    if checkpoint is not None:
+        history = checkpoints.load(checkpoint, course, about)
+    done = len(history["seconds"])
+    bar.update(done * len(course.batches.labels))
+    for number in range(done + 1, recipe.epochs + 1):
         values = course.epoch()
         _expect_finite(number, values, recipe)
         for curve in CURVES:
             history[curve].append(values[curve])
-        course.bar.set_postfix_str(f"test accuracy {values['test_accuracy']:.2%}")
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, course, history, about)
+        bar.set_postfix_str(f"test accuracy {values['test_accuracy']:.2%}")
         if on_epoch is not None:
             on_epoch(number, values)
     return history
@@ -166,14 +143,6 @@ def _expect_finite(number: int, values: dict, recipe: Recipe) -> None:
             f"stopped in epoch {number}: training loss {losses[0]}, test loss {losses[1]}. "
             f"The learning rate {recipe.learning_rate} is too large for this recipe; try a tenth."
         )
-
-
-def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batches:
-    """The batches that fit() trains on, with their own streams for order and distortion."""
-    order = Generator().manual_seed(stream(seed, "order"))
-    distortion = Generator(device).manual_seed(stream(seed, "distortion"))
-    strength = DEFAULT.times(recipe.distortion)
-    return Batches(digits, recipe.batch_size, device, order, recipe.augment, distortion, strength)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from mnistlib.config import MODELS, RECIPES, recipe
 from mnistlib.errors import TrainingError, UserError
 from mnistlib.loops import predict
 from mnistlib.runs import CURVES
-from mnistlib.train import fit, initial, stream, training_batches
+from mnistlib.seeding import stream
+from mnistlib.train import fit, initial, training_batches
 
 
 def quick(name, **changes):
