@@ -5,9 +5,11 @@ tried for each technique on the validation split of the training digits; TECHNIQ
 values that came out best there, by `tuning.choose`. No test digit took part.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mnistlib.config import RECIPES, Recipe
+from mnistlib.runs import Run
 
 BASELINE = RECIPES["lenet5"]
 ALL = RECIPES["lenet5_reg"]
@@ -59,3 +61,9 @@ ROWS: dict[str, Recipe] = {
     **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
     "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
 }
+
+
+def by_row(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each row, in the order of ROWS; rows without runs and other runs are left out."""
+    found = {name: [run for run in runs if run.recipe == ROWS[name]] for name in ROWS}
+    return {name: those for name, those in found.items() if those}
