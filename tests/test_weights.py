@@ -2,9 +2,11 @@ import pytest
 import torch
 
 from mnistlib import weights
-from mnistlib.config import recipe
+from mnistlib.config import RECIPES, recipe
 from mnistlib.errors import DataError
-from mnistlib.train import fit, initial
+from mnistlib.paths import RUNS, WEIGHTS
+from mnistlib.runs import load_all
+from mnistlib.train import fit, initial, predict
 
 
 @pytest.fixture
@@ -37,3 +39,14 @@ def test_a_file_that_is_missing_or_damaged_is_named(content, tmp_path):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"w\.safetensors: no weights of LeNet5"):
         weights.load(initial(recipe("lenet5"), 0), path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_weights_in_git_are_those_of_a_run_in_git(name, digit_data):
+    network = initial(RECIPES[name], 0)
+    key = weights.load(network, WEIGHTS / f"{name}.safetensors")
+    run = {run.key: run for run in load_all(RUNS)}[key]
+    assert run.recipe == RECIPES[name]
+    if digit_data.fingerprint == run.dataset["fingerprint"]:
+        answers = predict(network, digit_data.test).argmax(1)
+        assert (answers != run.answers).sum() <= 5  # another processor may tip a close call
