@@ -1,0 +1,68 @@
+"""What `python -m mnistlib study` does."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnistlib import paths, runs
+from mnistlib.ablations import ROWS
+from mnistlib.dataset import DigitData, load
+from mnistlib.errors import UserError
+from mnistlib.study import StudyError, study
+from mnistlib.study.estimate import dry_run
+from mnistlib.study.plan import choose, parse_seeds
+from mnistlib.study.pools import open_pool
+
+
+def command(
+    only: Sequence[str] | None = None,
+    seeds: str = "0-9",
+    epochs: int | None = None,
+    data_dir: str | None = None,
+    out: Path | None = None,
+    show: bool = False,
+    **where: object,
+) -> int:
+    """Make the study's missing runs, or with `show` only say which they are and how long it takes.
+
+    `where` are study()'s jobs, backend and scheduler. Returns 0, 1 where runs failed, 130 after
+    Ctrl-C.
+
+    Raises:
+        UserError: an option makes no sense.
+    """
+    rows, numbers = choose(ROWS, only, epochs), parse_seeds(seeds)
+    data = load(data_dir)
+    folder = _folder(data, out, epochs)
+    if show:
+        print("\n".join(_dry_run(rows, numbers, data, folder, where)))
+        return 0
+    try:
+        study(rows, numbers, data, folder, **where)
+    except StudyError as failed:
+        print(f"mnistlib: error: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"\nmnistlib: stopped; finished runs are in {folder}, and the same command makes "
+            "the rest",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def _dry_run(rows, seeds, data: DigitData, folder: Path, where: dict) -> list[str]:
+    found = runs.load_all(folder)
+    known = [*found, *(runs.load_all(paths.RUNS) if folder != paths.RUNS else [])]
+    with open_pool(**{**where, "backend": None}) as pool:  # starts nothing, asks a cluster
+        return dry_run(rows, seeds, data.fingerprint, len(data.train), found, known, pool.workers)
+
+
+def _folder(data: DigitData, out: Path | None, epochs: int | None) -> Path:
+    """Only the study itself goes into the records behind the report: no trial, no other digits."""
+    if out is None:
+        return paths.RUNS if data.name == "MNIST" and epochs is None else paths.OUT / "runs"
+    if data.name != "MNIST" and out.resolve() == paths.RUNS:
+        raise UserError(f"{out}: holds runs on MNIST only, and these digits are {data.name}")
+    return out

@@ -1,0 +1,124 @@
+"""Where a study's runs are made: processes of this machine, or the workers of a Dask cluster."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import joblib
+
+from mnistlib.dataset import DigitData
+from mnistlib.errors import UserError, pick
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+BACKENDS = ("loky", "dask")
+SECONDS_TO_ANSWER = 15
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers that joblib can use.
+
+    Attributes:
+        workers: how many runs are made at a time.
+        backend: gives joblib's backend for these digits; a new one after workers were lost.
+        parent: process that the workers must not outlive; None where they are not this machine's.
+    """
+
+    workers: int
+    backend: Callable[[DigitData], object]
+    parent: int | None = None
+
+
+def open_pool(
+    backend: str | None, jobs: int | None, scheduler: str | None
+) -> AbstractContextManager[Pool]:
+    """The pool that the options of a study describe.
+
+    Raises:
+        UserError: they contradict each other, or the cluster does not answer.
+    """
+    backend = pick("backend", backend or ("dask" if scheduler else "loky"), BACKENDS)
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs={jobs}; give a number from 1")
+    if scheduler and backend != "dask":
+        raise UserError("a scheduler is for the backend 'dask'; leave one of the two out")
+    if scheduler and jobs:
+        raise UserError("jobs is for this machine; a cluster makes one run a worker, so start more")
+    jobs = jobs or joblib.cpu_count()
+    if scheduler:
+        return _cluster(scheduler)
+    return _local_cluster(jobs) if backend == "dask" else nullcontext(_processes(jobs))
+
+
+def _processes(jobs: int) -> Pool:
+    # joblib puts the digits into a file once, which all workers map into memory
+    return Pool(jobs, lambda data: "loky", os.getpid())
+
+
+@contextmanager
+def _local_cluster(jobs: int) -> Iterator[Pool]:
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,
+        _cluster(cluster.scheduler_address) as pool,
+    ):
+        yield pool
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Pool]:
+    client = _connect(scheduler)
+    with client:
+        threads = _threads(client, scheduler)
+        # The digits are sent to each worker once, so that the cluster needs no shared disk.
+        yield Pool(len(threads), lambda data: _dask_backend(client, data))
+
+
+def _connect(scheduler: str) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{scheduler}: no scheduler answers ({error}); start one with: dask scheduler"
+        ) from None
+
+
+def _threads(client: "Client", scheduler: str) -> dict[str, int]:
+    """The number of threads of each worker, which must be 1: torch has one random state."""
+    start = f"dask worker {scheduler} --nworkers auto --nthreads 1"
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
+    except TimeoutError:
+        raise UserError(f"{scheduler}: no workers; start them with: {start}") from None
+    threads = client.nthreads()
+    several = [address for address, n in threads.items() if n != 1]
+    if several:
+        found = f"{several[0]} makes {threads[several[0]]} runs in one process"
+        raise UserError(f"{found}; start the workers with: {start}")
+    return threads
+
+
+def _dask_backend(client: "Client", data: DigitData) -> object:
+    from joblib._dask import DaskDistributedBackend
+
+    class Dask(DaskDistributedBackend):
+        """joblib's, but a run that Dask gives up is an error; in joblib 1.6 it waits for ever."""
+
+        def submit(self, func, callback=None):
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
+            return future
+
+        def retrieve_result_callback(self, out):
+            if isinstance(out, BaseException):
+                raise out
+            return super().retrieve_result_callback(out)
+
+    return Dask(client=client, scatter=[data])
