@@ -28,11 +28,12 @@ def make(tasks: Sequence[Task], data: DigitData, pool: Pool) -> Iterator[Run | F
                 yield outcome
             return
         except Exception as error:  # not a run's own: attempt() returns those
-            lost = one_line(error)
+            lost = one_line(error).partition(". ")[0]
             if restart < RESTARTS:
                 print(f"workers were lost ({lost}); {len(left)} runs again", file=sys.stderr)
     for task in left.values():
-        yield Failure(task, f"workers were lost {RESTARTS + 1} times, at last by {lost}")
+        times = f"workers were lost {RESTARTS + 1} times"
+        yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
 
 
 def _once(tasks: list[Task], data: DigitData, pool: Pool) -> Iterator[Run | Failure]:
