@@ -83,7 +83,10 @@ def test_runs_that_dask_gives_up_with_their_worker_are_made_again(tiny, tmp_path
     assert without_times(tmp_path) == on_loky
 
 
-def test_a_dask_cluster_of_this_machine_needs_no_scheduler(tiny, tmp_path, on_loky):
+def test_a_local_cluster_needs_no_scheduler_and_its_only_worker_makes_all_runs(
+    tiny, tmp_path, on_loky, monkeypatch
+):
+    monkeypatch.setattr("mnistlib.train.fit", None)  # in this process, not in the worker's
     study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
     assert without_times(tmp_path) == on_loky
 

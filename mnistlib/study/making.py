@@ -41,6 +41,7 @@ def _once(tasks: list[Task], data: DigitData, pool: Pool) -> Iterator[Run | Fail
         n_jobs=min(pool.workers, len(tasks)),
         backend=pool.backend(data),
         return_as="generator_unordered",
+        pre_dispatch="all",  # workers that join a cluster later find runs to make
         batch_size=1,  # a run is handed back, and saved, as soon as it ends
     )
     return parallel(joblib.delayed(attempt)(task, data, pool.parent) for task in tasks)

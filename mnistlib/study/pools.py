@@ -109,7 +109,11 @@ def _dask_backend(client: "Client", data: DigitData) -> object:
     from joblib._dask import DaskDistributedBackend
 
     class Dask(DaskDistributedBackend):
-        """joblib's, but a run that Dask gives up is an error; in joblib 1.6 it waits for ever."""
+        """joblib's, where a run that Dask gives up is an error (joblib 1.6 waits for it for ever)
+        and the only worker of a cluster is not passed over for the driver."""
+
+        def effective_n_jobs(self, n_jobs):
+            return max(2, super().effective_n_jobs(n_jobs))
 
         def submit(self, func, callback=None):
             future = super().submit(func, callback)
