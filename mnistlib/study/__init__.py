@@ -24,7 +24,7 @@ class StudyError(UserError):
     def __init__(self, failures: Sequence[Failure]) -> None:
         self.failures = sorted(failures, key=lambda failure: (failure.task.seed, failure.task.name))
         lines = [f"  {failure}" for failure in self.failures]
-        super().__init__("\n".join([f"{len(lines)} runs failed, all others are saved:", *lines]))
+        super().__init__("\n".join([f"{len(lines)} failed, all other runs are saved:", *lines]))
 
 
 def validation_data(data: DigitData) -> DigitData:

@@ -82,7 +82,7 @@ def _sum(each: Sequence[float | None]) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds for people: "40 s", "12 min", "3 h 20 min"."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -38,7 +38,7 @@ def make(tasks: Sequence[Task], data: DigitData, pool: Pool) -> Iterator[Run | F
 
 def _once(tasks: list[Task], data: DigitData, pool: Pool) -> Iterator[Run | Failure]:
     parallel = joblib.Parallel(
-        n_jobs=min(pool.workers, len(tasks)),
+        n_jobs=min(pool.workers, max(2, len(tasks))),  # 1 would mean the driver itself
         backend=pool.backend(data),
         return_as="generator_unordered",
         pre_dispatch="all",  # workers that join a cluster later find runs to make
