@@ -80,6 +80,7 @@ def test_a_stopped_study_keeps_its_runs_and_a_restart_makes_the_rest(how, folder
         assert driver.returncode == 130
         assert f"finished runs are in {out}, and the same command makes the rest" in err
         assert "Traceback" not in err
+        assert "Warning" not in err
 
     again = started(folder, out, *options)
     stdout, err = again.communicate(timeout=60)

@@ -1,6 +1,7 @@
 """What `python -m mnistlib study` does."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def command(
         print("\n".join(_dry_run(rows, numbers, data, folder, where)))
         return 0
     try:
+        # joblib's advice to a generator that is not used up; here it was stopped on purpose
+        warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, "joblib")
         study(rows, numbers, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)

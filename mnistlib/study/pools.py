@@ -1,6 +1,8 @@
 """Where a study's runs are made: processes of this machine, or the workers of a Dask cluster."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -63,11 +65,23 @@ def _processes(jobs: int) -> Pool:
 def _local_cluster(jobs: int) -> Iterator[Pool]:
     from distributed import LocalCluster
 
-    with (
-        LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,
-        _cluster(cluster.scheduler_address) as pool,
-    ):
+    with _children_leave_ctrl_c():
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+    with cluster, _cluster(cluster.scheduler_address) as pool:
         yield pool
+
+
+@contextmanager
+def _children_leave_ctrl_c() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C, which a terminal sends to all; the driver acts."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets signals there only
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 
+from tqdm import tqdm
+
 from mnistlib.dataset import DigitData
 from mnistlib.errors import DataError
 from mnistlib.runs import Run, key
@@ -65,6 +67,7 @@ def _belong_to(parent: int) -> None:
 
     Without this a worker whose driver is gone would train on for nobody.
     """
+    tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which no killed process frees
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=[parent], daemon=True).start()
