@@ -1,4 +1,4 @@
-"""The command line: python -m mnistlib {report, train, data, export}."""
+"""The command line: python -m mnistlib {report, train, study, data, export}."""
 
 import argparse
 import sys
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         description="LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_report, _add_train, _add_data, _add_export):
+    for add in (_add_report, _add_train, _add_study, _add_data, _add_export):
         add(commands)
     return parser
 
@@ -62,6 +62,30 @@ def _add_train(commands) -> None:
     command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
     command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
     _add_out(command, paths.OUT)
+
+
+def _add_study(commands) -> None:
+    about = "make the runs behind the report that are missing, several at a time"
+    command = _add(commands, "study", _study, about)
+    command.add_argument(
+        "--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists'
+    )
+    command.add_argument("--seeds", default="0-9", help="such as 0,3,7-8 (default: 0-9)")
+    command.add_argument("--epochs", type=int, help="instead of the recipes', for trying out")
+    command.add_argument("--jobs", type=int, help="runs at a time here (default: one a core)")
+    command.add_argument(
+        "--backend", choices=("loky", "dask"), help="processes here (default), or Dask"
+    )
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786"
+    )
+    command.add_argument("--dry-run", action="store_true", help="say what would run, and how long")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where records are (default: data/runs; for other digits or epochs out/runs)",
+    )
 
 
 def _add_data(commands) -> None:
@@ -97,6 +121,22 @@ def _train(options: argparse.Namespace) -> None:
     from mnistlib.session import train_and_save
 
     train_and_save(chosen, options.seed, options.data, options.out, options.device, options.threads)
+
+
+def _study(options: argparse.Namespace) -> int:
+    from mnistlib.study.command import command
+
+    return command(
+        options.only,
+        options.seeds,
+        options.epochs,
+        options.data,
+        options.out,
+        options.dry_run,
+        jobs=options.jobs,
+        backend=options.backend,
+        scheduler=options.scheduler,
+    )
 
 
 def _data(options: argparse.Namespace) -> None:
