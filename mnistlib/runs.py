@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnistlib.config import Recipe
+from mnistlib.dataset import canonical, idx
 from mnistlib.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+MAX_BYTES = 2**24  # of a record; 10,000 predictions and 60 epochs take 20,000
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
 
 
@@ -51,14 +54,27 @@ class Run:
     threads: int
 
     def __post_init__(self) -> None:
-        lengths = {len(self.history[curve]) for curve in CURVES}
-        if lengths != {self.recipe.epochs}:
-            raise DataError(f"history has {lengths} epochs, expected {self.recipe.epochs}")
+        self._check_history()
         if not re.fullmatch("[0-9]+", self.predictions):
             raise DataError("predictions must be a string of digits, one for each test image")
         n = self.dataset["n_test"]
         if len(self.predictions) != n:
             raise DataError(f"{len(self.predictions)} predictions for {n} test images")
+        self._check_mistakes(n)
+
+    def _check_history(self) -> None:
+        lengths = {len(self.history[curve]) for curve in CURVES}
+        if lengths != {self.recipe.epochs}:
+            raise DataError(f"history has {lengths} epochs, expected {self.recipe.epochs}")
+        for curve in CURVES:
+            high = 1 if curve.endswith("accuracy") else np.inf
+            if not all(0 <= value <= high and value < np.inf for value in self.history[curve]):
+                raise DataError(f"a value of {curve} is out of range; expected 0 to {high}")
+
+    def _check_mistakes(self, n: int) -> None:
+        known = {str(i) for i in range(n)}
+        if not all(i in known and label in range(10) for i, label in self.mistakes.items()):
+            raise DataError(f"a mistake's index or label is wrong; expected 0 to {n - 1}, 0 to 9")
         if any(int(self.predictions[int(i)]) == label for i, label in self.mistakes.items()):
             raise DataError("an image is listed as misread with the label that was predicted")
         if round((1 - self.accuracy) * n) != len(self.mistakes):
@@ -139,26 +155,86 @@ def load(path: str | Path) -> Run:
     """Read one run.
 
     Raises:
-        DataError: the file is no record of a run, or its content does not belong to its key.
+        DataError: the file is no record of a run, one of another format, its content does not
+            belong to its key, or its predictions do not fit its accuracy.
     """
     try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        record = _json(Path(path))
         names = [field.name for field in fields(Run) if field.name != "recipe"]
         run = Run(Recipe(**record["recipe"]), **{name: record[name] for name in names})
-        intact = record["format"] == FORMAT and record["key"] == run.key
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        intact = record["key"] == run.key
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise DataError(
-            f"{path}: no record of a run ({error}); delete it and train again"
+            f"{path}: no record of a run ({error or type(error).__name__}); "
+            "delete it and train again"
         ) from error
     if not intact:
         raise DataError(f"{path}: its key is not that of its recipe, seed and digits; delete it")
+    if run.dataset["fingerprint"] == canonical.FINGERPRINT:
+        _check_labels(run, path)
     return run
 
 
-def load_all(folder: str | Path) -> list[Run]:
-    """All runs in `folder`, ordered by model, then seed, then key; none if there is no folder."""
-    runs = [load(path) for path in Path(folder).glob("*.json")]
-    return sorted(runs, key=lambda run: (run.recipe.model, run.seed, run.key))
+def _json(path: Path) -> dict:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(f"{size:,} bytes, expected {MAX_BYTES:,} at most")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise DataError("nested too deeply") from error
+    if record["format"] != FORMAT:
+        raise DataError(f"its format is {record['format']!r}, expected {FORMAT}")
+    return record
+
+
+def _check_labels(run: Run, path: str | Path) -> None:
+    """MNIST's labels are known without the digits: predictions and mistakes must give them."""
+    if idx.digest(run.labels) != canonical.FILES["t10k-labels-idx1-ubyte"]:
+        found = f"its predictions and mistakes do not fit accuracy {run.accuracy} on MNIST's labels"
+        raise DataError(f"{path}: {found}; delete it and train again")
+
+
+class RecordWarning(UserWarning):
+    """A file among the records that is not used; says which one, and why."""
+
+
+def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
+    """All runs in `folder`, ordered by model, then seed, then key; none if there is no folder.
+
+    A damaged or foreign file, one of another format, or a second record of the same run is named
+    in a RecordWarning and left out.
+
+    Args:
+        strict: raise DataError for such a file instead: where numbers are published.
+
+    Raises:
+        DataError: the folder cannot be read, or see `strict`.
+    """
+    found: dict[str, Run] = {}
+    for path in _records(Path(folder)):
+        try:
+            run = load(path)
+            if run.key in found:
+                raise DataError(f"{path}: repeats the run of {filename(run)}; delete one of them")
+            found[run.key] = run
+        except DataError as error:
+            if strict:
+                raise
+            warnings.warn(f"record left out: {error}", RecordWarning, stacklevel=2)
+    return sorted(found.values(), key=lambda run: (run.recipe.model, run.seed, run.key))
+
+
+def _records(folder: Path) -> list[Path]:
+    """The files that should be records, in a fixed order; what starts with a dot is none yet."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - glob passes over what it may not read
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        found = f"cannot be read: {error.strerror}"
+        raise DataError(f"{folder}: {found}, expected a folder of records") from error
+    return [folder / name for name in names if name.endswith(".json") and name[0] != "."]
 
 
 def latest(runs: Iterable[Run], model: str) -> Run:

@@ -74,7 +74,7 @@ def test_long_names_in_any_kind_of_tar(tmp_path, files, format):
 
 
 def test_only_regular_files_of_a_tar_count(tmp_path, files):
-    kinds = {"folder": tarfile.DIRTYPE, "5_5.png": tarfile.SYMTYPE, "6_6.png": tarfile.CHRTYPE}
+    kinds = {"folder": tarfile.DIRTYPE, "README": tarfile.SYMTYPE, "null": tarfile.CHRTYPE}
     extra = [tarfile.TarInfo(name) for name in kinds]
     for member in extra:
         member.type, member.linkname = kinds[member.name], "/etc/passwd"
@@ -94,7 +94,7 @@ def test_a_picture_with_another_name_is_an_error(tmp_path, files, name):
 
 def test_two_splits_in_one_archive_are_not_merged(tmp_path, files):
     both = {f"{part}/{n}": c for part in ("train", "test") for n, c in files.items()}
-    with pytest.raises(DataError, match=r"1_1\.png is there more than once"):
+    with pytest.raises(DataError, match=r"id 1 is there more than once \(.*test/1_1\.png\)"):
         pictures.read_archive(write_tar(tmp_path / "a.tar", both))
 
 
@@ -110,7 +110,7 @@ def test_a_damaged_picture_is_named(tmp_path, files):
         (lambda data: data[: data.index(b"100_9.png")], "cut off"),  # on a member's boundary
         (lambda data: b"PK" + bytes(1000), "not a tar"),
         (lambda data: b"", "not a tar"),
-        (lambda data: b"\x1f\x8b" + data, "gunzip"),
+        (lambda data: b"\x1f\x8b" + data, "not a packed file, or a damaged one"),
         (lambda data: data.replace(b"9_0.png", b"9_1.png"), "cut off or damaged"),
         (lambda data: bytes(10240), "0 pictures"),
     ],
@@ -126,13 +126,13 @@ def test_a_damaged_archive_is_an_error(tmp_path, files, change, message):
 def test_sizes_and_counts_are_bounded(tmp_path, files, monkeypatch):
     path = write_tar(tmp_path / "a.tar", files)
     big = write_tar(tmp_path / "big.tar", files | {"4_4.png": bytes(pictures.MAX_PICTURE + 1)})
-    with pytest.raises(DataError, match=r"4_4\.png: over 65,536 bytes"):
+    with pytest.raises(DataError, match=r"4_4\.png: 65,537 bytes, expected .* of 65,536 at most"):
         pictures.read_archive(big)
     monkeypatch.setattr(pictures, "MAX_COUNT", 4)
-    with pytest.raises(DataError, match="more than 4 files"):
+    with pytest.raises(DataError, match="more than the 4 files"):
         pictures.read_archive(path)
     monkeypatch.setattr(pictures, "MAX_ARCHIVE", 1000)
-    with pytest.raises(DataError, match="more than the 1,000"):
+    with pytest.raises(DataError, match=r"expected a tar .* of 1,000 at most"):
         pictures.read_archive(path)
 
 

@@ -12,7 +12,7 @@ from mnistlib.dataset import idx
 from mnistlib.dataset.atomic import replacing
 
 Arrays = tuple[np.ndarray, np.ndarray]
-VERSION = "1"  # of the cache's files: another number where their meaning changes
+VERSION = "2"  # of the cache's files: another number where their meaning changes
 LOCK_SECONDS = 120
 
 

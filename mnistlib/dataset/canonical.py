@@ -13,6 +13,9 @@ FILES = {
 SAMPLE = "ac11000a69e003508e78595657e787dc7ff27cc1e30774f6055eeba33b7a12cf"
 """The fingerprint of the built-in sample, so that an exported copy of it is still known as such."""
 
+FINGERPRINT = "fd173559fad9320db65b18dd25991e18011ddf27deee842a82bd2001fcac012a"
+"""MNIST's fingerprint as `DigitData` has it: over both splits, over their files' sha256."""
+
 RESERVED = {"mnist", "sample"}
 
 

@@ -28,12 +28,18 @@ class Digits:
     name: str = field(default="digits")
 
     def __post_init__(self) -> None:
-        n = len(self.labels)
-        if self.images.dtype != np.uint8 or self.images.shape != (n, 28, 28) or n == 0:
-            found = f"{self.images.dtype} {list(self.images.shape)} and {n} labels"
+        images, labels = self.images, self.labels
+        n = len(labels)
+        if images.dtype != np.uint8 or images.shape != (n, 28, 28) or n == 0:
+            found = f"{images.dtype} {list(images.shape)} and {n} labels"
             raise DataError(f"{self.name}: found images {found}, expected uint8 [n, 28, 28], n > 0")
-        if self.labels.dtype != np.int64 or self.labels.min() < 0 or self.labels.max() > 9:
-            raise DataError(f"{self.name}: expected int64 labels from 0 to 9")
+        if labels.dtype != np.int64 or labels.shape != (n,):
+            found = f"{labels.dtype} {list(labels.shape)}"
+            raise DataError(f"{self.name}: found labels {found}, expected int64 [{n}]")
+        if labels.min() < 0 or labels.max() > 9:
+            wrong = int(np.flatnonzero((labels < 0) | (labels > 9))[0])
+            found = f"label {labels[wrong]} at position {wrong}"
+            raise DataError(f"{self.name}: found {found}, expected labels from 0 to 9")
 
     def __len__(self) -> int:
         return len(self.labels)

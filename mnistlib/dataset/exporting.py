@@ -5,7 +5,7 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
-from mnistlib.dataset import png
+from mnistlib.dataset import files, png
 from mnistlib.dataset.atomic import replacing
 from mnistlib.dataset.digits import DigitData, Digits
 from mnistlib.errors import DataError, UserError, pick
@@ -32,7 +32,7 @@ def export(
         DataError: the folder cannot be written.
     """
     parts = PARTS[pick("split", split, PARTS)]
-    targets = {part: Path(folder).expanduser() / f"{part}.tar" for part in parts}
+    targets = {part: files.expanded(folder) / f"{part}.tar" for part in parts}
     there = [str(path) for path in targets.values() if path.exists()]
     if there and not overwrite:
         raise UserError(f"{', '.join(there)}: already there; move it, or say overwrite")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mnistlib import paths
-from mnistlib.dataset import folder, mirrors
+from mnistlib.dataset import files, folder, mirrors
 from mnistlib.dataset.canonical import altered
 from mnistlib.dataset.digits import DigitData
 from mnistlib.dataset.sample import sample
@@ -27,7 +27,7 @@ def load(data_dir: str | Path | None = None) -> DigitData:
     """
     given = data_dir or os.environ.get("MNIST_DIR")
     if given:
-        return folder.read_pair(Path(given).expanduser())
+        return folder.read_pair(files.expanded(given))
     return _from_raw() or _from_mirrors()
 
 

@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnistlib.dataset import png, tar
+from mnistlib.dataset import files, packed, png, tar
 from mnistlib.dataset.cache import cached
 from mnistlib.dataset.digits import Digits
+from mnistlib.dataset.files import shown
+from mnistlib.dataset.idx import MAX_COUNT
 from mnistlib.errors import DataError
 
-MAX_ARCHIVE = 2**30  # bytes; MNIST's 60,000 pictures take 61 MB
+MAX_ARCHIVE = 2**28  # bytes, unpacked; MNIST's 60,000 pictures take 61 MB
 MAX_PICTURE = 2**16  # bytes; a 28×28 picture takes a few hundred
-MAX_COUNT = 1_000_000
 NAME = re.compile(r"([0-9]{1,18})_([0-9])\.png", re.IGNORECASE)
 
 
@@ -35,18 +36,14 @@ class Picture(NamedTuple):
 def read_archive(path: Path) -> Digits:
     """Read a tar of {id}_{label}.png, decoded once and then kept in the cache by its content.
 
+    The tar may be packed with gzip, bzip2 or xz, whatever its name says.
+
     Raises:
-        DataError: the file is not an undamaged, uncompressed tar of such pictures.
+        DataError: the file is not an undamaged tar of such pictures.
     """
-    try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_ARCHIVE else b""
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if size > MAX_ARCHIVE:
-        raise DataError(f"{path}: {size:,} bytes, more than the {MAX_ARCHIVE:,} that are accepted")
+    data = files.read(path, MAX_ARCHIVE, "a tar of {id}_{label}.png")
     key = sha256(data).hexdigest()
-    return Digits(*cached(key, lambda: _decode_archive(data, path)), str(path))
+    return Digits(*cached(key, lambda: _decode_archive(data, path)), shown(path))
 
 
 def read_folder(folder: Path) -> Digits:
@@ -55,8 +52,7 @@ def read_folder(folder: Path) -> Digits:
     Raises:
         DataError: the folder holds no such pictures, or one is damaged or wrongly named.
     """
-    found = [_read_picture(path) for path in _pictures_in(folder)]
-    return Digits(*_decode(found, folder), str(folder))
+    return Digits(*_decode(_read_pictures(folder), folder), shown(folder))
 
 
 def holds_pictures(folder: Path) -> bool:
@@ -70,44 +66,71 @@ def _is_picture(name: str) -> bool:
 
 
 def _pictures_in(folder: Path, depth: int = 1) -> Iterator[Path]:
+    """Files by name, whatever they are: a broken link must be told of, not passed over."""
     if not folder.is_dir():
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if _is_picture(entry.name) and entry.is_file():
-                yield Path(entry.path)
-            elif depth and not entry.name.startswith(".") and entry.is_dir():
-                yield from _pictures_in(Path(entry.path), depth - 1)
-
-
-def _read_picture(path: Path) -> Picture:
     try:
-        with path.open("rb") as file:
-            return Picture(path.name, str(path), file.read(MAX_PICTURE + 1))
+        entries = list(os.scandir(folder))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        found = f"cannot be listed: {error.strerror}"
+        raise DataError(f"{shown(folder)}: {found}; check its permissions") from error
+    for entry in entries:
+        is_folder = Path(entry.path).is_dir()
+        if _is_picture(entry.name) and not is_folder:
+            yield Path(entry.path)
+        elif depth and is_folder and not entry.name.startswith("."):
+            yield from _pictures_in(Path(entry.path), depth - 1)
+
+
+def _read_pictures(folder: Path) -> list[Picture]:
+    found, total = [], 0
+    for path in _pictures_in(folder):
+        content = files.read(path, MAX_PICTURE, "a 28×28 PNG")
+        found.append(Picture(path.name, shown(path), content))
+        total += len(content)
+        if total > MAX_ARCHIVE:
+            raise DataError(f"{shown(folder)}: over {MAX_ARCHIVE:,} bytes, expected 28×28 PNGs")
+        _check_count(len(found), folder)
+    return found
 
 
 def _decode_archive(data: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    found = (_member(data, path, member) for member in tar.members(data, path, MAX_COUNT))
-    return _decode([picture for picture in found if _is_picture(picture.name)], path)
+    if packed.is_packed(data):
+        data = packed.unpack(data, shown(path), MAX_ARCHIVE)
+    members = tar.members(data, path, MAX_COUNT)
+    names = [member.name.rpartition("/")[2] for member in members]
+    pairs = zip(names, members, strict=True)
+    return _decode([_member(data, path, m, name) for name, m in pairs if _is_picture(name)], path)
 
 
-def _member(data: bytes, path: Path, member: tar.Member) -> Picture:
-    content = data[member.start : member.start + min(member.size, MAX_PICTURE + 1)]
-    return Picture(member.name.rpartition("/")[2], f"{path}: {member.name}", content)
+def _member(data: bytes, path: Path, member: tar.Member, name: str) -> Picture:
+    place = f"{shown(path)}: {shown(member.name)}"
+    if not member.is_regular:
+        way_out = "pack the archive anew with --dereference --hard-dereference"
+        raise DataError(f"{place}: a link, device or sparse file, expected a picture; {way_out}")
+    if member.size > MAX_PICTURE:
+        found = f"{member.size:,} bytes"
+        raise DataError(f"{place}: {found}, expected a 28×28 PNG, of {MAX_PICTURE:,} at most")
+    return Picture(name, place, data[member.start : member.start + member.size])
 
 
 def _decode(pictures: list[Picture], source: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 [n, 28, 28] and labels int64 [n], sorted by id."""
-    if not 0 < len(pictures) <= MAX_COUNT:
+    _check_count(len(pictures), source)
+    by_id = sorted(((_id_and_label(p), p) for p in pictures), key=lambda pair: pair[0])
+    _check_once(by_id, source)
+    ordered = [picture for _, picture in by_id]
+    images = png.decode([p.content for p in ordered], [p.place for p in ordered])
+    return images, np.array([label for (_, label), _ in by_id], np.int64)
+
+
+def _check_count(count: int, source: Path) -> None:
+    if not 0 < count <= MAX_COUNT:
         expected = f"1 to {MAX_COUNT:,} named {{id}}_{{label}}.png"
-        raise DataError(f"{source}: {len(pictures):,} pictures found, expected {expected}")
-    by_key = sorted((_id_and_label(picture), picture) for picture in pictures)
-    keys, pictures = zip(*by_key, strict=True)
-    _check_once(keys, source)
-    images = png.decode([p.content for p in pictures], [p.place for p in pictures])
-    return images, np.array([label for _, label in keys], np.int64)
+        way_out = "give a tar or a folder that holds them"
+        raise DataError(
+            f"{shown(source)}: {count:,} pictures found, expected {expected}; {way_out}"
+        )
 
 
 def _id_and_label(picture: Picture) -> tuple[int, int]:
@@ -115,17 +138,19 @@ def _id_and_label(picture: Picture) -> tuple[int, int]:
     match = NAME.fullmatch(picture.name)
     if match is None:
         expected = "expected {id}_{label}.png with a label from 0 to 9, such as 00042_7.png"
-        raise DataError(f"{picture.place}: {expected}")
-    if len(picture.content) > MAX_PICTURE:
-        raise DataError(f"{picture.place}: over {MAX_PICTURE:,} bytes, expected a 28×28 PNG")
+        raise DataError(
+            f"{picture.place}: its name gives no label; {expected}; rename or remove it"
+        )
     return int(match[1]), int(match[2])
 
 
-def _check_once(keys: Sequence[tuple[int, int]], source: Path) -> None:
-    """Two splits in one archive must not be taken for one; `keys` come sorted."""
-    twice = next((key for key, following in pairwise(keys) if key == following), None)
-    if twice is not None:
-        raise DataError(
-            f"{source}: {twice[0]}_{twice[1]}.png is there more than once, expected one split's "
-            "pictures; give training and test pictures a folder or an archive each"
-        )
+Named = tuple[tuple[int, int], Picture]
+
+
+def _check_once(by_id: Sequence[Named], source: Path) -> None:
+    """One image of two labels is a mistake, and two splits must not be taken for one."""
+    for ((number, _), picture), ((following, _), other) in pairwise(by_id):
+        if number == following:
+            found = f"id {number} is there more than once ({picture.place}, {other.place})"
+            way_out = "remove one; give training and test pictures a folder or an archive each"
+            raise DataError(f"{shown(source)}: {found}, expected one picture an id; {way_out}")

@@ -1,23 +1,22 @@
 """Decode and encode 28×28 grey PNGs, tens of thousands at a time.
 
 The plain kind (8-bit grey, not interlaced, which is how MNIST is kept) is decoded here for all
-files at once, several times as fast as one call of Pillow a file; every other kind goes to Pillow.
-Format: https://www.w3.org/TR/png-3/, filters in its section 9.
+files at once, several times as fast as one call of Pillow a file; every other kind, and every
+damaged file, goes to png_kinds. Format: https://www.w3.org/TR/png-3/, filters in its section 9.
 """
 
 import zlib
 from collections.abc import Callable
-from io import BytesIO
-from struct import pack, unpack_from
+from struct import unpack_from
 
 import numpy as np
 
-from mnistlib.errors import DataError
+from mnistlib.dataset import png_kinds
+from mnistlib.dataset.png_kinds import SIDE, SIGNATURE, SIZE, chunk
 
-SIDE = 28
 ROW = 1 + SIDE  # each row starts with its filter's number
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIZE = pack(">II", SIDE, SIDE)
+UNUSUAL = (b"tRNS", b"IHDR")  # transparency, or a second header
+BATCH = 10_000  # files decoded at once: their rows take 24 MB
 PLAIN = SIGNATURE + b"\x00\x00\x00\x0dIHDR" + SIZE + b"\x08\x00\x00\x00\x00"
 
 
@@ -25,12 +24,8 @@ def encode(image: np.ndarray) -> bytes:
     """The PNG file of one image, uint8 [28, 28]; equal images make equal bytes."""
     rows = np.zeros((SIDE, ROW), np.uint8)  # filter 0, none: best for pictures with few greys
     rows[:, 1:] = image
-    chunks = (_chunk(b"IHDR", PLAIN[16:]), _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)))
-    return SIGNATURE + b"".join(chunks) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body))
+    chunks = (chunk(b"IHDR", PLAIN[16:]), chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)))
+    return SIGNATURE + b"".join(chunks) + chunk(b"IEND", b"")
 
 
 def decode(files: list[bytes], names: list[str]) -> np.ndarray:
@@ -44,9 +39,16 @@ def decode(files: list[bytes], names: list[str]) -> np.ndarray:
         uint8 [n, 28, 28].
 
     Raises:
-        DataError: a file is not an undamaged PNG of 28×28 grey pixels (mode L).
+        DataError: a file is not an undamaged PNG of 28×28 pixels whose greys are exact in 8 bits.
     """
     images = np.empty((len(files), SIDE, SIDE), np.uint8)
+    for start in range(0, len(files), BATCH):
+        part = slice(start, start + BATCH)
+        _decode(files[part], names[part], images[part])
+    return images
+
+
+def _decode(files: list[bytes], names: list[str], images: np.ndarray) -> None:
     rows = [_plain_rows(file) for file in files]
     plain = [row for row in rows if row is not None]
     if plain:
@@ -54,8 +56,7 @@ def decode(files: list[bytes], names: list[str]) -> np.ndarray:
         images[[row is not None for row in rows]] = _unfilter(found)
     for i, row in enumerate(rows):
         if row is None:
-            images[i] = _with_pillow(files[i], names[i])
-    return images
+            images[i] = png_kinds.decode(files[i], names[i])
 
 
 def _plain_rows(file: bytes) -> bytes | None:
@@ -72,6 +73,8 @@ def _plain_rows(file: bytes) -> bytes | None:
             return None
         if kind == b"IDAT":
             parts.append(file[start + 8 : end])
+        elif kind in UNUSUAL and start > len(SIGNATURE):
+            return None
         start = end + 4
     return _inflate(b"".join(parts)) if kind == b"IEND" else None
 
@@ -132,33 +135,3 @@ def _pixel_by_pixel(row: np.ndarray, above: np.ndarray, predict: Callable) -> np
         left = (grey + predict(left, above[x + 1], above[x])) & 255
         line[x] = left
     return line
-
-
-def _with_pillow(file: bytes, name: str) -> np.ndarray:
-    from PIL import Image
-
-    _check_size(file, name)  # before Pillow sees it: a huge picture is refused unopened
-    if file.startswith(PLAIN):  # Pillow would fill what is missing with black
-        raise DataError(f"{name}: damaged PNG, expected 28×28 grey pixels; fetch it again")
-    try:
-        with Image.open(BytesIO(file), formats=["PNG"]) as image:
-            return _grey(image, name)
-    except DataError:
-        raise
-    except (OSError, SyntaxError, ValueError, zlib.error) as error:
-        raise DataError(f"{name}: damaged PNG ({error}), expected 28×28 grey pixels") from error
-
-
-def _check_size(file: bytes, name: str) -> None:
-    if not file.startswith(SIGNATURE) or len(file) < 24:
-        raise DataError(f"{name}: not a PNG file, expected one of 28×28 grey pixels")
-    if file[16:24] != SIZE:
-        width, height = unpack_from(">II", file, 16)
-        raise DataError(f"{name}: is {width}×{height} pixels, expected 28×28")
-
-
-def _grey(image: "Image.Image", name: str) -> np.ndarray:  # noqa: F821 - Pillow is imported late
-    """The one place that says which kinds of picture count as grey."""
-    if image.mode != "L":
-        raise DataError(f"{name}: its mode is {image.mode}, expected L (8-bit grey)")
-    return np.asarray(image)

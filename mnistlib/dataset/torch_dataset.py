@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from mnistlib.dataset import folder, pictures
+from mnistlib.dataset import files, folder, pictures
 from mnistlib.dataset.digits import Digits
 from mnistlib.dataset.loading import load
 from mnistlib.dataset.normalisation import TABLE
@@ -76,8 +76,9 @@ def _read(data_dir: str | Path | None, train: bool | None) -> Digits:
     part = "test" if train is False else "train"
     if not data_dir:
         return getattr(load(), part)
-    path = Path(data_dir).expanduser()
-    places = {name: folder.find(path, [name]) for name in folder.PREFIX}
+    path = files.expanded(data_dir)
+    with folder.listing(path):
+        places = {name: folder.find(path, [name]) for name in folder.PREFIX}
     if any(places.values()):  # a missing split is an error: the other must not stand in for it
         return folder.read_split(places[part] or path, part)
     _check_part(path, train)
@@ -91,11 +92,11 @@ def _read_one_split(path: Path) -> Digits:
         return pictures.read_folder(path)
     state = "no digits found" if path.exists() else "no such file or folder"
     layouts = f"a tar or a folder of {{id}}_{{label}}.png, or a folder that holds {folder.LAYOUTS}"
-    raise DataError(f"{path}: {state}, expected {layouts}")
+    raise DataError(f"{files.shown(path)}: {state}, expected {layouts}")
 
 
 def _check_part(path: Path, train: bool | None) -> None:
     """Nobody must score a model on training digits because of a mistyped path."""
-    is_train = {"train": True, "test": False}.get(path.stem)
+    is_train = {"train": True, "test": False}.get(path.name.partition(".")[0])
     if train is not None and is_train is not None and train != is_train:
         raise UserError(f"{path}: train={train} contradicts it; give the other path, or no train")
