@@ -100,10 +100,11 @@ RECIPES: dict[str, Recipe] = {
         model="lenet5_reg",
         learning_rate=0.05,
         nesterov=True,
-        weight_decay=5e-4,
+        weight_decay=1e-4,
         schedule="one-cycle",
         label_smoothing=0.05,
         augment="affine+elastic",
+        distortion=0.5,
         averaging="ema",
     ),
 }
