@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import joblib
+from tqdm import tqdm
 
 from mnistlib.dataset import DigitData
 from mnistlib.runs import Run
@@ -30,7 +31,7 @@ def make(tasks: Sequence[Task], data: DigitData, pool: Pool) -> Iterator[Run | F
         except Exception as error:  # not a run's own: attempt() returns those
             lost = one_line(error).partition(". ")[0]
             if restart < RESTARTS:
-                print(f"workers were lost ({lost}); {len(left)} runs again", file=sys.stderr)
+                tqdm.write(f"workers were lost ({lost}); {len(left)} runs again", sys.stderr)
     for task in left.values():
         times = f"workers were lost {RESTARTS + 1} times"
         yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
