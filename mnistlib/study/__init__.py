@@ -83,9 +83,3 @@ def study(
     if failures:
         raise StudyError(failures)
     return [found[task.key] for task in wanted]
-
-
-def _task(recipe: Recipe, seed: int, data: DigitData) -> runs.Run:  # for studies that run already
-    from mnistlib.train import fit
-
-    return fit(recipe, data, seed, device="cpu", threads=1, progress=False)

@@ -1,5 +1,6 @@
 """Where a study's runs are made: processes of this machine, or the workers of a Dask cluster."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -109,7 +110,7 @@ def _threads(client: "Client", scheduler: str) -> dict[str, int]:
     start = f"dask worker {scheduler} --nworkers auto --nthreads 1"
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
-    except TimeoutError:
+    except asyncio.TimeoutError:  # not yet Python's own in 3.10
         raise UserError(f"{scheduler}: no workers; start them with: {start}") from None
     threads = client.nthreads()
     several = [address for address, n in threads.items() if n != 1]
