@@ -7,6 +7,7 @@ import pytest
 from mnistlib import runs
 from mnistlib.config import Recipe
 from mnistlib.errors import DataError
+from mnistlib.paths import RUNS
 from mnistlib.runs import CURVES, Run
 
 
@@ -116,3 +117,99 @@ def _fail(*_):
 
 def test_answers_are_whole_numbers(run):
     assert run.answers.dtype == np.int64
+
+
+def set_in(record, path, value):
+    *parents, last = path.split(".")
+    for name in parents:
+        record = record[name]
+    record[last] = value
+
+
+BAD_VALUES = {
+    "format": [0, 2, "1", None],
+    "recipe": [[], {"epochs": 10**400}, {"technique": "new"}, {"epochs": 0}],
+    "history.test_accuracy": [[0.5, 7.5], [0.5, -1], [0.5, float("nan")], [0.5, "0.75"], 3, None],
+    "history.train_loss": [[0.5, float("inf")], [0.5], "ab", {}],
+    "history": [[], None, {}],
+    "mistakes": [[], None, {"-1": 4}, {"3": 12}, {"3": "4"}, {"9": 4}, {"03": 4}, {"x": 4}],
+    "predictions": ["721", 7210, None, "٧٢١٠"],
+    "dataset": [[], None, {}],
+    "dataset.n_test": ["4", None, -4, 10**30],
+    "seed": [[], None, "3"],
+    "key": ["", None],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(path, value) for path, values in BAD_VALUES.items() for value in values]
+)
+def test_a_record_with_any_wrong_value_is_a_data_error(run, tmp_path, path, value):
+    file = runs.save(run, tmp_path)
+    record = json.loads(file.read_text())
+    set_in(record, path, value)
+    file.write_text(json.dumps(record))
+    with pytest.raises(DataError, match=file.name):
+        runs.load(file)
+
+
+DAMAGES = {
+    "cut": lambda text: text[:100],
+    "empty": lambda text: "",
+    "too deep": lambda text: "[" * 100_000,
+    "no text": lambda text: "\udcff",
+    "older": lambda text: text.replace('"format": 1', '"format": 0'),
+    "foreign": lambda text: '{"accuracy": 0.99}',
+    "a wrong accuracy": lambda text: text.replace("0.75", "0.99"),
+    "another prediction": lambda text: text.replace('"7210"', '"7214"'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_path, damage):
+    good, bad = (runs.save(replace(run, seed=seed), tmp_path) for seed in (0, 1))
+    bad.write_bytes(damage(bad.read_text()).encode(errors="surrogateescape"))
+    with pytest.warns(runs.RecordWarning, match=f"record left out: .*{bad.name}: ") as warned:
+        assert runs.load_all(tmp_path) == [runs.load(good)]
+    assert [warning.filename for warning in warned] == [__file__]
+    with pytest.raises(DataError, match=bad.name):
+        runs.load_all(tmp_path, strict=True)
+
+
+def test_a_copy_of_a_record_counts_once(run, tmp_path):
+    file = runs.save(run, tmp_path)
+    (tmp_path / "zz copy.json").write_bytes(file.read_bytes())
+    with pytest.warns(runs.RecordWarning, match=r"zz copy\.json: repeats the run of mlp-seed3"):
+        assert len(runs.load_all(tmp_path)) == 1
+    (tmp_path / "zz copy.json").rename(tmp_path / ".hidden.json")
+    assert len(runs.load_all(tmp_path, strict=True)) == 1
+
+
+def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
+    file = next(RUNS.glob("lenet5-*.json"))
+    record = json.loads(file.read_text())
+    right = next(i for i in range(10_000) if str(i) not in record["mistakes"])
+    other = "1" if record["predictions"][right] == "0" else "0"
+    text = record["predictions"]
+    record["predictions"] = text[:right] + other + text[right + 1 :]
+    (tmp_path / file.name).write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"do not fit accuracy 0\.9.* on MNIST's labels"):
+        runs.load(tmp_path / file.name)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=r"1,099,511,627,776 bytes, expected 16,777,216 at most"):
+        runs.load(tmp_path / "a.json")
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(DataError, match="runs: cannot be read: Not a directory, expected a folder"):
+        runs.load_all(tmp_path / "runs")
+
+
+@pytest.mark.parametrize("folder", [".", "validation", "tuning"])
+def test_the_committed_records_are_all_good(folder):
+    assert runs.load_all(RUNS / folder, strict=True)
