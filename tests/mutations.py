@@ -113,11 +113,13 @@ def _folder(random: np.random.Generator, path: Path) -> Path:
     for name, content in _pictures(random).items():
         target = path / name.replace("/", "_").lstrip(".")
         roll = random.random()
+        if os.path.lexists(target):
+            continue
         if roll < 0.03:
             target.symlink_to(str(random.choice(["nowhere", "/dev/zero", str(target), str(path)])))
         elif roll < 0.04:
             os.mkfifo(target)
-        elif not target.exists():
+        else:
             target.write_bytes(content)
     return path
 

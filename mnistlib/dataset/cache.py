@@ -54,9 +54,13 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    body = b"".join(idx.dump(array) for array in reversed(arrays))  # labels, images
-    with replacing(path) as temporary:
-        temporary.write_bytes(sha256(body).digest() + body)
+    parts, found = [], sha256()
+    for array in reversed(arrays):  # labels, images
+        parts += [idx.header(array.shape), np.ascontiguousarray(array, np.uint8)]
+    for part in parts:
+        found.update(part)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines([found.digest(), *parts])  # piece by piece: a join would double them
 
 
 def _read(path: Path) -> Arrays | None:

@@ -20,7 +20,7 @@ from mnistlib.dataset.files import shown
 from mnistlib.dataset.idx import MAX_COUNT
 from mnistlib.errors import DataError
 
-MAX_ARCHIVE = 2**28  # bytes, unpacked; MNIST's 60,000 pictures take 61 MB
+MAX_ARCHIVE = 200_000_000  # bytes, unpacked; MNIST's 60,000 pictures take 61 MB
 MAX_PICTURE = 2**16  # bytes; a 28×28 picture takes a few hundred
 NAME = re.compile(r"([0-9]{1,18})_([0-9])\.png", re.IGNORECASE)
 
