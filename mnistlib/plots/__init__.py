@@ -14,12 +14,15 @@ from mnistlib.plots.pictures import (
     filters,
 )
 from mnistlib.plots.scores import accuracy_intervals, confusion_matrix, parameters_bars
+from mnistlib.plots.speed import speed
+from mnistlib.plots.study import bands, forest, gap, overlap, strips
 from mnistlib.plots.style import COLOURS, colours, legible, percent, percent_axis, title, use_style
 
 __all__ = [
     "COLOURS",
     "accuracy_intervals",
     "augmentation_grid",
+    "bands",
     "class_balance",
     "class_means",
     "colours",
@@ -30,12 +33,17 @@ __all__ = [
     "error_gallery",
     "feature_maps",
     "filters",
+    "forest",
+    "gap",
     "learning_curves",
     "legible",
+    "overlap",
     "parameters_bars",
     "percent",
     "percent_axis",
     "pixel_histogram",
+    "speed",
+    "strips",
     "title",
     "use_style",
 ]

@@ -1,0 +1,125 @@
+"""Which recipes are better than a baseline: one rule, applied to the records of paired seeds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnistlib import paired, stats
+from mnistlib.errors import UserError
+from mnistlib.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALPHA = 0.05
+RULE = (
+    "A recipe *helps* if its test accuracy, paired with the baseline's by seed, is higher on "
+    "average and the two-sided sign-flip p-value, corrected by Holm over all rows that are "
+    "compared with that baseline, is below 0.05; it *hurts* if it is lower on average with such a "
+    "p-value; otherwise there is *no evidence*. The last epoch counts, and every seed that both "
+    "have."
+)
+
+# Test images whose labels raters dispute.
+DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
+
+
+def accuracy(run: Run, without: Iterable[int] = ()) -> float:
+    """Test accuracy after the last epoch, with some test images left out, as a fraction."""
+    keep = np.ones(len(run.predictions), dtype=bool)
+    keep[list(without)] = False
+    return float(run.correct[keep].mean())
+
+
+def compare(
+    rows: Mapping[str, Sequence[Run]],
+    baseline: str,
+    rng: np.random.Generator,
+    without: Iterable[int] = (),
+) -> "pd.DataFrame":
+    """One row a recipe, the baseline first, by RULE; index: the names in `rows`.
+
+    Columns: seeds (those shared with the baseline), error (mean test error, fraction), error_low,
+    error_high (95 % BCa interval over seeds), difference (mean paired difference of accuracy,
+    fraction), low, high (its 95 % BCa interval), p, p_holm, better (probability of being better),
+    verdict, seconds (median an epoch), cost (seconds over the baseline's).
+
+    Args:
+        rows: runs by name.
+        baseline: the name that all others are compared with.
+        rng: for the bootstrap.
+        without: test images to leave out, by index.
+
+    Raises:
+        UserError: fewer than 2 shared seeds, two runs of one seed, or runs of different digits or
+            epochs.
+    """
+    import pandas as pd
+
+    skip = list(without)
+    by_seed = {name: _by_seed(name, runs, skip) for name, runs in rows.items()}
+    _expect_comparable(rows)
+    others = [name for name in rows if name != baseline]
+    lines = {name: _line(by_seed[name], by_seed[baseline], rng) for name in (baseline, *others)}
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    frame["p_holm"] = np.nan
+    frame.loc[others, "p_holm"] = paired.holm(frame.loc[others, "p"].astype(float))
+    frame["verdict"] = [_verdict(row) for row in frame.itertuples()]
+    frame["seconds"] = [_seconds(rows[name]) for name in frame.index]
+    frame["cost"] = frame["seconds"] / frame.loc[baseline, "seconds"]
+    return frame
+
+
+def _by_seed(name: str, runs: Sequence[Run], without: list[int]) -> dict[int, float]:
+    found = {run.seed: accuracy(run, without) for run in runs}
+    if len(found) < len(runs):
+        raise UserError(f"{name}: found {len(runs)} runs of {len(found)} seeds; give one a seed")
+    return found
+
+
+def _expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:
+    seen = {}
+    for name, runs in rows.items():
+        for run in runs:
+            seen.setdefault((run.recipe.epochs, run.dataset["fingerprint"]), name)
+    if len(seen) > 1:
+        (epochs, _), (other, _) = list(seen)[:2]
+        first, second = list(seen.values())[:2]
+        raise UserError(
+            f"{first} ({epochs} epochs) and {second} ({other} epochs) differ in epochs or digits; "
+            "compare equal ones"
+        )
+
+
+def _line(values: dict[int, float], base: dict[int, float], rng: np.random.Generator) -> dict:
+    seeds = sorted(values.keys() & base.keys())
+    a, b = (np.array([run[seed] for seed in seeds]) for run in (values, base))
+    error = stats.bootstrap_mean(1 - a, rng)
+    line = {"seeds": len(seeds), "error": float((1 - a).mean())}
+    line |= {"error_low": error.low, "error_high": error.high}
+    if values is base:
+        return line | {"difference": 0.0, "low": 0.0, "high": 0.0, "p": np.nan, "better": 0.5}
+    low, high = stats.bootstrap_mean(a - b, rng)
+    line |= {"difference": float((a - b).mean()), "low": low, "high": high}
+    return line | {
+        "p": paired.sign_flip(a - b, rng),
+        "better": paired.probability_of_better(a, b),
+    }
+
+
+def _verdict(row: object) -> str:
+    if np.isnan(row.p):
+        return "baseline"
+    if not row.p_holm < ALPHA:
+        return "no evidence"
+    return "helps" if row.difference > 0 else "hurts"
+
+
+def _seconds(runs: Sequence[Run]) -> float:
+    return float(np.median([second for run in runs for second in run.history["seconds"]]))
+
+
+def reachable(seeds: int, rows: int) -> bool:
+    """Whether a family of `rows` comparisons over `seeds` pairs can have a verdict at all."""
+    return paired.least_p(seeds) * rows < ALPHA

@@ -1,0 +1,73 @@
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import wilcoxon
+
+from mnistlib.errors import UserError
+from mnistlib.paired import holm, least_p, probability_of_better, sign_flip
+
+RNG = np.random.default_rng(0)
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
+
+
+def test_sign_flips_are_counted_by_hand():
+    # |mean| of (±1 ±2 ±3)/3 is 2 for two of eight patterns, at least 4/3 for four
+    assert sign_flip([1, 2, 3], RNG) == 2 / 8
+    assert sign_flip([-1, 2, 3], RNG) == 4 / 8
+    assert sign_flip([1, -1], RNG) == 1
+
+
+def test_the_sign_of_all_differences_does_not_matter():
+    sample = RNG.normal(0.3, 1, 9)
+    assert sign_flip(sample, RNG) == sign_flip(-sample, RNG)
+
+
+def test_it_agrees_with_wilcoxon_where_differences_are_ranks():
+    ranks = np.array([1, -2, 3, 4, -5, 6, 7, 8])
+    assert sign_flip(ranks, RNG) == pytest.approx(wilcoxon(ranks, method="exact").pvalue)
+
+
+def test_many_pairs_are_sampled_close_to_exact():
+    sample = np.concatenate([np.ones(12), -np.ones(8)])  # sums ±4 and more, of 20 coins
+    exact = (
+        2 * sum(float(np.prod([(20 - i) / (i + 1) for i in range(k)])) for k in range(9)) / 2**20
+    )
+    assert sign_flip(sample, np.random.default_rng(1)) == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_pairs_of_one_sign_give_the_least_p(n):
+    assert sign_flip(np.arange(1, n + 1), RNG) == least_p(n) == 2 / 2**n
+
+
+@pytest.mark.parametrize("bad", [[], [1.0], [1.0, float("nan")], [[1.0, 2.0]]])
+def test_too_few_or_damaged_differences_are_refused(bad):
+    with pytest.raises(UserError, match="at least 2 seeds"):
+        sign_flip(bad, RNG)
+
+
+def test_holm_by_hand():
+    # sorted .01 .02 .03 times 4 3 2: .04 .06 .06, and .5 times 1
+    assert holm([0.02, 0.5, 0.01, 0.03]) == pytest.approx([0.06, 0.5, 0.04, 0.06])
+    assert holm([0.9, 0.8]).tolist() == [1, 1]
+
+
+@given(P_VALUES)
+def test_holm_keeps_the_order_and_lies_between_no_correction_and_bonferroni(values):
+    p, corrected = np.array(values), holm(values)
+    assert (corrected >= p).all()
+    assert (corrected <= np.minimum(1, p * len(p)) + 1e-15).all()
+    assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+def test_holm_refuses_what_is_no_probability():
+    with pytest.raises(UserError, match="expected numbers from 0 to 1"):
+        holm([0.1, float("nan")])
+
+
+def test_the_probability_of_being_better_by_hand():
+    # of six pairs 3>1, 3>2, 2>1 are won, 2=2 is half, 1 and 1 lose or tie
+    assert probability_of_better([3, 2], [1, 2, 2]) == (3 + 1 + 2 * 0.5) / 6
+    assert probability_of_better([1, 2], [3, 4]) == 0

@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnistlib import verdicts
+from mnistlib.config import recipe
+from mnistlib.errors import UserError
+from mnistlib.runs import Run
+from mnistlib.verdicts import DISPUTED, accuracy, compare, reachable
+
+N = 1_000
+
+
+def run(seed, wrong, seconds=1.0, fingerprint="f", epochs=1):
+    """A run on N digits, all labelled 1, that takes the first `wrong` of them for 0."""
+    history = {name: [0.5] * epochs for name in ("train_loss", "train_accuracy", "test_loss")}
+    history |= {"test_accuracy": [1 - wrong / N] * epochs, "seconds": [seconds] * epochs}
+    return Run(
+        recipe=recipe("lenet5", epochs=epochs),
+        seed=seed,
+        dataset={"name": "d", "n_train": 9, "n_test": N, "fingerprint": fingerprint},
+        history=history,
+        predictions="0" * wrong + "1" * (N - wrong),
+        mistakes={str(i): 1 for i in range(wrong)},
+        versions={},
+        device="cpu",
+        threads=1,
+    )
+
+
+def runs(*wrong, **options):
+    return [run(seed, count, **options) for seed, count in enumerate(wrong)]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+BASE = (30, 31, 32, 33, 34, 35, 36, 37)
+
+
+def test_all_pairs_of_one_sign_help_or_hurt(rng):
+    rows = {
+        "base": runs(*BASE),
+        "good": runs(*(count - 5 - i % 3 for i, count in enumerate(BASE)), seconds=1.5),
+        "bad": runs(*(count + 9 for count in BASE)),
+        "same": runs(*(count + (-1) ** i for i, count in enumerate(BASE))),
+    }
+    frame = compare(rows, "base", rng)
+    assert frame["verdict"].to_dict() == {
+        "base": "baseline",
+        "good": "helps",
+        "bad": "hurts",
+        "same": "no evidence",
+    }
+    assert frame.loc["good", "p"] == 2 / 2**8
+    assert frame.loc["good", "p_holm"] == 3 * 2 / 2**8
+    assert frame.loc["bad", "difference"] == pytest.approx(-0.009)
+    assert (frame.loc["bad", "low"], frame.loc["bad", "high"]) == pytest.approx((-0.009, -0.009))
+    assert frame.loc["base", "error"] == pytest.approx(np.mean(BASE) / N)
+    assert frame.loc["good", "cost"] == 1.5
+
+
+def test_only_seeds_that_both_have_are_paired(rng):
+    frame = compare({"base": runs(*BASE), "few": runs(29, 29, 29)}, "base", rng)
+    assert frame.loc["few", "seeds"] == 3
+    assert frame.loc["few", "difference"] == pytest.approx((1 + 2 + 3) / 3 / N)
+
+
+def test_images_can_be_left_out(rng):
+    assert accuracy(run(0, 10), without=range(4)) == (N - 10) / (N - 4)
+    rows = {"base": runs(10, 10), "other": runs(4, 4)}
+    frame = compare(rows, "base", rng, without=range(10))
+    assert frame.loc["other", "difference"] == 0
+
+
+def test_different_epochs_or_digits_are_not_compared(rng):
+    for options in ({"epochs": 2}, {"fingerprint": "g"}):
+        with pytest.raises(UserError, match=r"base \(1 epochs\) and other .* differ"):
+            compare({"base": runs(1, 2), "other": runs(1, 2, **options)}, "base", rng)
+
+
+def test_a_seed_counts_once(rng):
+    twice = [*runs(1, 2), replace(run(1, 3), threads=2)]
+    with pytest.raises(UserError, match="base: found 3 runs of 2 seeds"):
+        compare({"base": twice}, "base", rng)
+
+
+def test_too_few_seeds_cannot_have_a_verdict():
+    assert not reachable(5, 1)  # 2/32 is above 0.05
+    assert reachable(6, 1)
+    assert not reachable(9, 17)
+    assert reachable(10, 17)
+
+
+def test_the_rule_states_what_is_done():
+    assert f"{verdicts.ALPHA}" in verdicts.RULE
+    assert len(set(DISPUTED)) == 15
