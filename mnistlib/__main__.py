@@ -1,10 +1,13 @@
-"""The command line: python -m mnistlib {report, train, study, data, export}."""
+"""The command line: python -m mnistlib {report, train, study, data, export, bench}."""
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mnistlib import paths
+from mnistlib.bench.contestants import CONTESTANTS, choose
+from mnistlib.bench.settings import QUICK, Settings
 from mnistlib.config import RECIPES, TITLES, recipe
 from mnistlib.errors import UserError
 
@@ -31,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
         description="LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_report, _add_train, _add_study, _add_data, _add_export):
+    for add in (_add_report, _add_train, _add_study, _add_data, _add_export, _add_bench):
         add(commands)
     return parser
 
@@ -98,13 +101,28 @@ def _add_export(commands) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace archives that exist")
 
 
-def _add_out(command: argparse.ArgumentParser, default: Path) -> None:
+def _add_bench(commands) -> None:
+    command = _add(commands, "bench", _bench, "time training and reading beside the usual ways")
+    default = Settings()
+    command.add_argument("--quick", action="store_true", help="fewer batches and repetitions")
+    command.add_argument(
+        "--batches", type=int, help=f"of 64 images a repetition (default: {default.batches})"
+    )
+    command.add_argument(
+        "--repetitions", type=int, help=f"of each contestant (default: {default.repetitions})"
+    )
+    command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
+    command.add_argument("--only", nargs="+", metavar="NAME", help=", ".join(CONTESTANTS))
+    _add_out(command, paths.OUT / "bench.json", "FILE")
+
+
+def _add_out(command: argparse.ArgumentParser, default: Path, metavar: str = "DIR") -> None:
     shown = default.relative_to(paths.ROOT)
     command.add_argument(
         "--out",
         type=Path,
         default=default,
-        metavar="DIR",
+        metavar=metavar,
         help=f"where to write (default: {shown})",
     )
 
@@ -156,6 +174,17 @@ def _export(options: argparse.Namespace) -> None:
 
     for path in export(load(options.data), options.out, overwrite=options.overwrite):
         print(f"wrote {path}")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    given = {name: getattr(options, name) for name in ("batches", "repetitions", "threads")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    settings = replace(QUICK if options.quick else Settings(), **changes)
+    names = choose(options.only)  # before the slow imports: a typo answers at once
+    from mnistlib.bench import bench
+    from mnistlib.dataset import load
+
+    bench(load(options.data), settings, names, options.out)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def _interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("command", [[], ["report"], ["train"], ["study"], ["data"], ["export"]])
+@pytest.mark.parametrize("command", [[], ["report"], ["train"], ["study"], ["data"], ["export"], ["bench"]])
 def test_help_answers_at_once(command):
     start = time.perf_counter()
     call = [sys.executable, "-m", "mnistlib", *command, "--help"]

@@ -1,0 +1,111 @@
+import json
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from mnistlib import plots
+from mnistlib.__main__ import main
+from mnistlib.bench import CONTESTANTS, Settings, bench, results
+from mnistlib.bench.contestants import choose
+from mnistlib.bench.matmul import step_macs
+from mnistlib.bench.processes import turns
+from mnistlib.errors import DataError, UserError
+
+TINY = Settings(batches=2, repetitions=2, warm_up=1, threads=1)
+NAMES = ["reference", "pictures", "ours", "floor", "two_runs", "read_tar", "whole_run"]
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    """A small bench: its file, and what it left in the folder for temporary files."""
+    folder = tmp_path_factory.mktemp("bench")
+    before, tempfile.tempdir = tempfile.tempdir, str(folder / "temporary")
+    Path(tempfile.tempdir).mkdir()
+    try:
+        bench(tiny, TINY, NAMES, folder / "bench.json")
+        left = list(Path(tempfile.tempdir).iterdir())
+    finally:
+        tempfile.tempdir = before
+    return folder / "bench.json", left
+
+
+def test_nothing_is_left_behind(made):
+    assert made[1] == []
+
+
+def test_the_record_names_the_machine_and_holds_every_repetition(made):
+    record = json.loads(made[0].read_text())
+    assert [row["name"] for row in record["rows"]] == [n for n in CONTESTANTS if n in NAMES]
+    counts = {row["name"]: len(row["repetitions"]) for row in record["rows"]}
+    assert counts == {name: 1 if name == "whole_run" else 2 for name in NAMES}
+    times = [one["seconds"] for row in record["rows"] for one in row["repetitions"]]
+    assert min(times) > 0
+    assert np.isfinite(times).all()
+    assert {"cpu", "cores", "threads", "memory"} <= record["machine"].keys()
+    assert {"python", "torch", "torchvision"} <= record["versions"].keys()
+
+
+def test_ratios_are_those_of_the_medians(made):
+    frame = results(made[0]).set_index("name")
+    expected = frame.seconds["reference"] / frame.seconds["ours"]
+    assert frame.ratio["ours"] == pytest.approx(expected)
+    assert np.isnan(frame.ratio["floor"])
+    assert ((frame.low <= frame.seconds) & (frame.seconds <= frame.high)).all()
+
+
+def test_times_are_scaled_to_the_images_they_are_for(made):
+    frame = results(made[0]).set_index("name")
+    row = json.loads(made[0].read_text())["rows"][0]
+    seconds = [one["seconds"] / (2 * 64) * 60_000 for one in row["repetitions"]]
+    assert frame.seconds["reference"] == pytest.approx(np.median(seconds))
+
+
+def test_two_runs_side_by_side_count_both(made):
+    rows = {row["name"]: row for row in json.loads(made[0].read_text())["rows"]}
+    assert rows["two_runs"]["repetitions"][0]["images"] == 2 * 2 * 64
+
+
+def test_the_floor_counts_forward_and_backward_without_the_images_gradient():
+    forward = 117_600 + 240_000 + 48_000 + 10_080 + 840
+    assert step_macs() == 3 * forward - 117_600
+
+
+def test_contestants_take_turns_and_every_other_time_backwards():
+    assert "".join(name[0] for name in turns(["reference", "ours"], 3)) == "roorro"
+    assert list(turns(["whole_run"], 3)) == ["whole_run"]
+
+
+def test_the_figure_shows_what_it_was_given(made):
+    frame = results(made[0])
+    shown = frame[frame["group"] == "training"]
+    fig, ax = plt.subplots()
+    plots.speed(shown, ax, frame.attrs["floor"])
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(list(shown["seconds"]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(shown["title"])
+    assert ax.lines[0].get_xdata()[0] == frame.attrs["floor"]
+    plt.close(fig)
+
+
+def test_an_unknown_contestant_lists_the_valid_ones(capsys):
+    assert main(["bench", "--only", "our"]) == 2
+    assert "Did you mean 'ours'" in capsys.readouterr().err
+    with pytest.raises(UserError, match="Valid: reference, "):
+        choose(["x"])
+
+
+@pytest.mark.parametrize("change", [{"batches": 0}, {"repetitions": -1}, {"threads": 0}])
+def test_settings_out_of_range_are_refused(change):
+    with pytest.raises(UserError, match="is out of range"):
+        Settings(**change)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"format": "another"}', "[1]"])
+def test_what_is_no_record_is_named(content, tmp_path):
+    path = tmp_path / "b.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=r"b\.json: .*make one with: python -m mnistlib bench"):
+        results(path)
