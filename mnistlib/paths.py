@@ -9,4 +9,5 @@ RAW = ROOT / "data" / "raw"  # not in git: downloaded digits
 CACHE = ROOT / "data" / "cache"  # not in git: decoded archives
 RUNS = ROOT / "data" / "runs"  # in git: one JSON per training run behind the report
 WEIGHTS = ROOT / "data" / "weights"  # in git: safetensors of the headline models
+BENCH = ROOT / "data" / "bench.json"  # in git: the timings behind the report
 OUT = ROOT / "out"  # not in git: everything a user's own run writes

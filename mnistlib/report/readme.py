@@ -14,7 +14,7 @@ START, END = "<!-- results: written by make notebooks -->", "<!-- end of results
 
 def results(folder: Path = RUNS) -> str:
     """The headline table as Markdown, from the records in a folder."""
-    frame = readable(headline(load_all(folder))).reset_index()
+    frame = readable(headline(load_all(folder, strict=True))).reset_index()
     rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
