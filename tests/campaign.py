@@ -1,10 +1,12 @@
 """Longer searches for weak spots than the test suite has time for.
 
     python -m tests.campaign readers --minutes 15 --seed 0
+    python -m tests.campaign kills --kills 50 --seed 0
 
-feeds the readers valid files that were damaged at random, in child processes of bounded memory, and
-exits 1 where any answer is not digits that satisfy their invariants, nor DataError, or where one
-takes too long or too much. The same seed makes the same inputs.
+The second is told of in tests/kills.py. The first feeds the readers valid files that were damaged
+at random, in child processes of bounded memory, and exits 1 where any answer is not digits that
+satisfy their invariants, nor DataError, or where one takes too long or too much. The same seed
+makes the same inputs.
 """
 
 import argparse
@@ -33,12 +35,22 @@ def main(arguments: list[str] | None = None) -> int:
     readers.add_argument("--minutes", type=float, default=15)
     readers.add_argument("--seed", type=int, default=0)
     readers.set_defaults(run=lambda options: search(options.minutes, options.seed))
+    kills = commands.add_parser("kills", help="work that is killed at random moments")
+    kills.add_argument("--kills", type=int, default=50)
+    kills.add_argument("--seed", type=int, default=0)
+    kills.set_defaults(run=_kills)
     child = commands.add_parser("child")  # started by readers
     child.add_argument("seed", type=int)
     child.add_argument("first", type=int)
     child.set_defaults(run=lambda options: work(options.seed, options.first))
     options = parser.parse_args(arguments)
     return options.run(options)
+
+
+def _kills(options: argparse.Namespace) -> int:
+    from tests import kills
+
+    return kills.search(options.kills, options.seed)
 
 
 def search(minutes: float, seed: int) -> int:

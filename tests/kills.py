@@ -1,0 +1,232 @@
+"""Work that is killed at random moments: python -m tests.campaign kills --kills 50 --seed 0.
+
+Each kind of work runs in a process group of its own, is killed by SIGKILL at a random moment, is
+looked at, and is started again in the same folder until it comes through. What must hold: nothing
+that looks finished is broken, nothing finished is lost, and the last result is that of work that
+nobody disturbed.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import cache, partial
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+
+from mnistlib import paths, runs
+from mnistlib.config import recipe
+from mnistlib.dataset import DigitData, download, export, idx, pictures
+from mnistlib.dataset.sample import sample
+
+NAMES = ["train-images", "train-labels"]
+EPOCHS = 8
+
+
+@cache
+def digits() -> DigitData:
+    """A few hundred digits, the same for everybody."""
+    data = sample()
+    return replace(
+        data, train=data.train.take(range(600), "few"), test=data.test.take(range(99), "few")
+    )
+
+
+@cache
+def contents() -> dict[str, bytes]:
+    """What the mirror has, by name."""
+    arrays = sample().train.images, sample().train.labels
+    return {name: idx.dump(array) for name, array in zip(NAMES, arrays, strict=True)}
+
+
+def do_download(folder: Path) -> None:
+    """Fetch two files from the mirror, whose address stands in a file."""
+    mirror = (folder / "mirror").read_text()
+    digests = {name: sha256(content).hexdigest() for name, content in contents().items()}
+    download(folder / "raw", [mirror], digests)
+
+
+def do_cache(folder: Path) -> None:
+    """Decode an archive into the cache, and read it again from there."""
+    paths.CACHE = folder / "cache"
+    found = pictures.read_archive(folder / "train.tar")
+    (folder / "found").write_text(found.fingerprint)
+
+
+def do_train(folder: Path) -> None:
+    """One run with a checkpoint after each epoch."""
+    from mnistlib.train import fit
+
+    given = recipe("lenet5_reg", epochs=EPOCHS, dropout=0.1)
+    options = {"threads": 1, "progress": False, "checkpoint": folder / "unfinished.safetensors"}
+    runs.save(fit(given, digits(), **options), folder / "runs")
+
+
+def do_study(folder: Path) -> None:
+    """Six short runs, two at a time."""
+    from mnistlib.study import study
+
+    recipes = [recipe("mlp", epochs=epochs) for epochs in (1, 2, 3)]
+    study(recipes, [0, 1], digits(), folder / "runs", jobs=2, progress=False)
+
+
+WORK = {"download": do_download, "cache": do_cache, "train": do_train, "study": do_study}
+
+
+def broken(kind: str, folder: Path) -> str:
+    """What looks finished and is not, in words; "" where all is well."""
+    if kind == "download":
+        for path in (folder / "raw").glob("*.gz"):
+            if (
+                not path.name.startswith(".")
+                and gzip.decompress(path.read_bytes()) != contents()[path.stem]
+            ):
+                return f"{path.name} is not what the mirror has"
+    for path in (folder / "runs").glob("*.json"):
+        runs.load(path)
+    return ""
+
+
+def finished(kind: str, folder: Path) -> set[str]:
+    """The names of what is finished; it must not become less."""
+    place = folder / {"download": "raw", "cache": "cache"}.get(kind, "runs")
+    return {path.name for path in place.glob("*") if not path.name.startswith(".")}
+
+
+def result(kind: str, folder: Path) -> str:
+    """What came out, without times, as text that can be compared."""
+    if kind == "download":
+        return str(sorted(finished(kind, folder)))
+    if kind == "cache":
+        return (folder / "found").read_text()
+    records = [asdict(run) for run in runs.load_all(folder / "runs", strict=True)]
+    for record in records:
+        record["history"]["seconds"] = None
+    left = (folder / "unfinished.safetensors").exists()
+    return json.dumps([records, left], sort_keys=True)
+
+
+@contextmanager
+def prepared(kind: str):
+    """A folder with what the work needs."""
+    folder = Path(tempfile.mkdtemp(prefix="kills-"))
+    try:
+        if kind == "cache":
+            export(replace(sample(), test=digits().test), folder, split="train")
+        if kind == "download":
+            with _mirror() as address:
+                (folder / "mirror").write_text(address)
+                yield folder
+        else:
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _mirror():
+    """A slow mirror on loopback."""
+    answers = {f"/{name}.gz": gzip.compress(content, 1) for name, content in contents().items()}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = answers[self.path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            try:
+                for start in range(0, len(body), 2**16):
+                    self.wfile.write(body[start : start + 2**16])
+                    time.sleep(0.05)
+            except OSError:
+                pass  # whoever asked was killed
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def start(kind: str, folder: Path) -> subprocess.Popen:
+    """The work in a process group of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.kills", kind, str(folder)]
+    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+
+
+def undisturbed(kind: str) -> tuple[str, float]:
+    """What comes out where nobody kills, and how long it takes."""
+    with prepared(kind) as folder:
+        began = time.monotonic()
+        if start(kind, folder).wait():
+            raise RuntimeError(f"{kind} fails by itself")
+        return result(kind, folder), time.monotonic() - began
+
+
+def disturbed(kind: str, wanted: str, seconds: float, chance: np.random.Generator, most: int):
+    """Kill the work up to `most` times, then let it through; returns (kills, problems)."""
+    problems, kills, kept = [], 0, set()
+    with prepared(kind) as folder:
+        while True:
+            process = start(kind, folder)
+            try:
+                process.wait(chance.uniform(0, seconds) if kills < most else None)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                kills += 1
+            problems += _look(kind, folder, kept)
+            kept = finished(kind, folder)
+            if process.returncode == 0:
+                break
+            if process.returncode > 0:
+                return kills, [*problems, f"exit status {process.returncode} after a kill"]
+        if result(kind, folder) != wanted:
+            problems.append("another result than undisturbed")
+    return kills, problems
+
+
+def _look(kind: str, folder: Path, kept: set[str]) -> list[str]:
+    lost = kept - finished(kind, folder)
+    try:
+        wrong = broken(kind, folder)
+    except Exception as error:  # any is a finding
+        wrong = repr(error)
+    return [f"lost: {sorted(lost)}"] * bool(lost) + [wrong] * bool(wrong)
+
+
+def search(kills: int, seed: int) -> int:
+    """Kill until it is enough, all kinds of work in turn; print what came of it; 1 if anything."""
+    chance, counts, problems = np.random.default_rng(seed), Counter(), []
+    references = {kind: undisturbed(kind) for kind in WORK}
+    while counts.total() < kills:
+        for kind, (wanted, seconds) in references.items():
+            done, found = disturbed(kind, wanted, seconds, chance, most=4)
+            counts[kind] += done
+            problems += [f"{kind}: {problem}" for problem in found]
+    for kind, (_, seconds) in references.items():
+        print(f"{kind:10}{counts[kind]:6,} kills, {seconds:6.1f} s undisturbed")
+    print(f"{counts.total():,} kills, seed {seed}: {len(problems)} findings")
+    print("\n".join(problems[:20]))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    WORK[sys.argv[1]](Path(sys.argv[2]))
