@@ -1,5 +1,10 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,6 +17,7 @@ from mnistlib.bench import CONTESTANTS, Settings, bench, results
 from mnistlib.bench.contestants import choose
 from mnistlib.bench.matmul import step_macs
 from mnistlib.bench.processes import turns
+from mnistlib.bench.targets import measured
 from mnistlib.errors import DataError, UserError
 
 TINY = Settings(batches=2, repetitions=2, warm_up=1, threads=1)
@@ -56,6 +62,24 @@ def test_ratios_are_those_of_the_medians(made):
     assert ((frame.low <= frame.seconds) & (frame.seconds <= frame.high)).all()
 
 
+def test_the_record_holds_the_ratios_and_the_targets_that_it_can_judge(made):
+    record, frame = json.loads(made[0].read_text()), results(made[0]).set_index("name")
+    assert record["ratios"] == pytest.approx(frame.ratio.dropna().to_dict())
+    found = {target["title"]: target["value"] for target in record["targets"]}
+    assert found == pytest.approx(
+        {
+            "an epoch, torchvision ÷ ours": frame.ratio["ours"],
+            "peak memory of a run": frame.memory["whole_run"] / 1e9,
+        }
+    )
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(10.0, True), (10.1, False)])
+def test_a_target_is_met_at_its_bound(seconds, met):
+    (target,) = measured({"reference": {"seconds": 40.0}, "ours": {"seconds": seconds}})
+    assert (target["value"], target["met"]) == (40 / seconds, met)
+
+
 def test_times_are_scaled_to_the_images_they_are_for(made):
     frame = results(made[0]).set_index("name")
     row = json.loads(made[0].read_text())["rows"][0]
@@ -87,6 +111,27 @@ def test_the_figure_shows_what_it_was_given(made):
     assert [label.get_text() for label in ax.get_yticklabels()] == list(shown["title"])
     assert ax.lines[0].get_xdata()[0] == frame.attrs["floor"]
     plt.close(fig)
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    call = [sys.executable, "-m", "mnistlib", "bench", "--only", "ours", "--repetitions", "1000"]
+    process = subprocess.Popen(
+        [*call, "--out", str(tmp_path / "bench.json")],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("mnistlib-bench-*/MNIST/raw/*")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[1].endswith("stopped; files that were finished stay\n")
+    assert (process.returncode, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_a_folder_for_the_record_is_refused_before_anything_is_timed(tiny, tmp_path):
+    with pytest.raises(UserError, match="a folder, expected the name of a file"):
+        bench(tiny, TINY, ["help"], tmp_path)
 
 
 def test_an_unknown_contestant_lists_the_valid_ones(capsys):

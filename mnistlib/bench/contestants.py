@@ -78,6 +78,7 @@ CONTESTANTS = {
     "ours_distorted": _ours(
         "mnistlib, affine + elastic", DISTORTED, options=ELASTIC, against="reference_distorted"
     ),
+    "pictures_distorted": _reference("folder of PNGs + RandomAffine", "pictures", distorted=True),
     "floor": Contestant(f"{SIDE}×{SIDE} matrix product", FLOOR, "matmul", "product"),
     "one_run": _ours("one run with 2 threads", SIDE_BY_SIDE, threads=2),
     "two_runs": _ours(
@@ -87,6 +88,7 @@ CONTESTANTS = {
     "read_tar": _reading("tar, first time", "tar_first", against="read_pillow", ours=True),
     "read_tar_again": _reading("tar, again", "tar_again", against="read_pillow", ours=True),
     "read_idx": _reading("IDX files", "idx_files", against="read_pillow", ours=True),
+    "help": _reading("python -m mnistlib --help", "help_text", per=1, ours=True),
     "testing": _ours("LeNet-5 on the test images", TESTING, "testing", per=TEST_IMAGES),
     "whole_run": _ours("LeNet-5, one epoch and its tests", WHOLE, "whole_run", once=True),
 }

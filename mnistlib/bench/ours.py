@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import nn
 
 from mnistlib.batches import Batches
@@ -42,7 +43,7 @@ def training(job: Job, augment: str = "none") -> Work:
 def testing(job: Job) -> Work:
     """test() on all test images, as after each epoch."""
     plain, digits = recipe("lenet5"), load(job.folder).test
-    model = initial(plain, SEED)
+    model = initial(plain, SEED).to(memory_format=torch.channels_last)  # as fit() does
     batches = Batches(digits, TEST_BATCH, "cpu")
 
     def work() -> tuple[float, int]:

@@ -1,6 +1,7 @@
 """Contestants in processes of their own, started together and timed in turn."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -76,13 +77,18 @@ def _team(name: str, folder, settings: Settings) -> Iterator[Team]:
     job = asdict(Job(str(folder), settings.batches, settings.warm_up, threads))
     call = [sys.executable, "-m", "mnistlib.bench.worker", name, json.dumps(job)]
     with ExitStack() as stack:
-        yield [stack.enter_context(_process(call)) for _ in range(contestant.processes)]
+        yield [stack.enter_context(_process(call, folder)) for _ in range(contestant.processes)]
 
 
 @contextmanager
-def _process(call: list[str]) -> Iterator[subprocess.Popen]:
+def _process(call: list[str], folder) -> Iterator[subprocess.Popen]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(call, cwd=paths.ROOT, text=True, **pipes)  # noqa: S603 - our own
+    # what a killed process leaves behind, such as the socket of a DataLoader, goes with the folder
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    # a session of its own, for Ctrl-C is the parent's to answer, from the first moment
+    process = subprocess.Popen(  # noqa: S603 - our own
+        call, cwd=paths.ROOT, text=True, env=environment, start_new_session=True, **pipes
+    )
     try:
         yield process
         process.communicate(timeout=PATIENCE)  # closes its stdin, which ends it

@@ -1,23 +1,27 @@
 """Reading digits from files, here and with Pillow; the files are in the system's page cache."""
 
 import shutil
+import subprocess
+import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 import numpy as np
 
 from mnistlib import paths
 from mnistlib.bench.files import RAW, archive
-from mnistlib.bench.settings import Job
+from mnistlib.bench.settings import BATCH, Job
 from mnistlib.dataset import Digits, folder, pictures
 
 Work = Callable[[], tuple[float, int]]
 
 
 def idx_files(job: Job) -> Work:
-    """The two IDX files of the training digits."""
-    return _timed(lambda: folder.read_split(job.folder / RAW, "train"))
+    """The two IDX files of the training digits, to tensors as fit() holds them."""
+    from mnistlib.batches import Batches
+
+    return _timed(lambda: Batches(folder.read_split(job.folder / RAW, "train"), BATCH).images)
 
 
 def tar_first(job: Job) -> Work:
@@ -37,6 +41,18 @@ def pillow(job: Job) -> Work:
     return _timed(lambda: _with_pillow(archive(job)))
 
 
+def help_text(job: Job) -> Work:
+    """The command line's help, in a process of its own."""
+    call = [sys.executable, "-m", "mnistlib", "--help"]
+
+    def work() -> tuple[float, int]:
+        start = time.perf_counter()
+        subprocess.run(call, check=True, capture_output=True, cwd=paths.ROOT)  # noqa: S603
+        return time.perf_counter() - start, 1
+
+    return work
+
+
 def _with_pillow(path) -> Digits:
     from PIL import Image
 
@@ -49,7 +65,7 @@ def _with_pillow(path) -> Digits:
     return Digits(np.stack(images), np.array(labels), str(path))
 
 
-def _timed(read: Callable[[], Digits], before: Callable[[], None] | None = None) -> Work:
+def _timed(read: Callable[[], Sized], before: Callable[[], None] | None = None) -> Work:
     def work() -> tuple[float, int]:
         if before is not None:
             before()

@@ -16,6 +16,7 @@ from mnistlib import runs
 from mnistlib.bench.contestants import CONTESTANTS, Contestant
 from mnistlib.bench.processes import Sample
 from mnistlib.bench.settings import BATCH, Settings, cores
+from mnistlib.bench.targets import measured
 from mnistlib.dataset import DigitData
 from mnistlib.errors import DataError
 
@@ -28,6 +29,8 @@ LIBRARIES = ("torch", "torchvision", "numpy", "pillow")
 
 def make(data: DigitData, settings: Settings, samples: Mapping[str, Sequence[Sample]]) -> dict:
     """The record of a bench, ready for JSON."""
+    rows = [_row(name, CONTESTANTS[name], found) for name, found in samples.items()]
+    summaries = [_summary(row) for row in rows]
     return {
         "format": FORMAT,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -40,7 +43,9 @@ def make(data: DigitData, settings: Settings, samples: Mapping[str, Sequence[Sam
             "is_sample": data.is_sample,
         },
         "settings": {**asdict(settings), "batch_size": BATCH},
-        "rows": [_row(name, CONTESTANTS[name], found) for name, found in samples.items()],
+        "rows": rows,
+        "ratios": _ratios(summaries),
+        "targets": measured({row["name"]: row for row in summaries}),
     }
 
 
@@ -81,7 +86,7 @@ def results(path: str | Path) -> "pd.DataFrame":
     Columns: name, title, group, ours, per (images that its seconds are for), seconds (median), low,
     high (fastest and slowest repetition), n (repetitions), ratio (of the median of the contestant
     that it is held against to its own: 3 is three times as fast; NaN where there is none) and
-    memory (peak, bytes). Its `attrs` hold machine, versions, dataset, settings and date, and
+    memory (peak, bytes). Its `attrs` hold machine, versions, dataset, settings, date, targets and
     `floor`: the seconds of an epoch of LeNet-5 if each of its multiply-accumulates ran at the
     speed of the fastest float32 matrix product (None if that was not timed).
 
@@ -107,14 +112,21 @@ def frame(record: dict) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [_summary(row) for row in record["rows"]]
-    medians = {row["name"]: row["seconds"] for row in rows}
-    for row in rows:
-        row["ratio"] = medians.get(row.pop("against"), np.nan) / row["seconds"]
-    table = pd.DataFrame(rows)
+    ratios = _ratios(rows)
+    table = pd.DataFrame(rows).drop(columns="against")
+    table["ratio"] = [ratios.get(name, np.nan) for name in table["name"]]
     facts = ("machine", "versions", "dataset", "settings", "date")
     floors = {row["name"]: row["low"] for row in rows}
     table.attrs = {**{fact: record[fact] for fact in facts}, "floor": floors.get("floor")}
+    table.attrs["targets"] = record.get("targets", [])  # records of before have none
     return table
+
+
+def _ratios(rows: list[dict]) -> dict[str, float]:
+    """How many times as fast as what it is held against, of each contestant where both ran."""
+    medians = {row["name"]: row["seconds"] for row in rows}
+    held = ((row["name"], row["against"]) for row in rows if row["against"] in medians)
+    return {name: medians[against] / medians[name] for name, against in held}
 
 
 def _summary(row: dict) -> dict:

@@ -10,6 +10,7 @@ from mnistlib.bench import files, processes, record, table
 from mnistlib.bench.contestants import CONTESTANTS, choose
 from mnistlib.bench.settings import Settings
 from mnistlib.dataset import DigitData
+from mnistlib.errors import UserError
 
 
 def bench(
@@ -28,9 +29,12 @@ def bench(
         the record, which record.results reads back from the file.
 
     Raises:
-        UserError: no such contestant, or the process of one stopped.
+        UserError: no such contestant, `out` is a folder, or the process of a contestant stopped.
     """
     chosen = choose(names)
+    if Path(out).is_dir():
+        raise UserError(f"{out}: a folder, expected the name of a file; add /bench.json to it")
+    Path(out).parent.mkdir(parents=True, exist_ok=True)  # fails now rather than minutes later
     with tempfile.TemporaryDirectory(prefix="mnistlib-bench-") as folder:
         print(f"writing {len(data.train):,} digits in each form …", file=sys.stderr)
         files.lay_out(data, Path(folder), chosen)

@@ -25,7 +25,7 @@ class Settings:
         UserError: a number is out of range.
     """
 
-    batches: int = 300
+    batches: int = 200
     repetitions: int = 5
     warm_up: int = 20
     threads: int | None = None
@@ -47,7 +47,7 @@ class Settings:
         return self.threads or cores()
 
 
-QUICK = Settings(batches=100, repetitions=3, warm_up=10)
+QUICK = Settings(batches=30, repetitions=3, warm_up=5)  # about a minute on two cores
 
 
 @dataclass(frozen=True)

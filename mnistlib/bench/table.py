@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEADER = ("seconds", "from – to", "n", "ratio", "memory")
-TITLE_WIDTH = 38
+GOALS = ("measured", "must", "", "aim", "")
+TITLE_WIDTH = 40
 WIDTHS = (8, 15, 3, 8, 9)
 
 
@@ -22,6 +23,8 @@ def text(frame: "pd.DataFrame") -> str:
         parts.append("\n".join([_line(heading, HEADER), *map(_row, members.itertuples())]))
     if frame.attrs["floor"] is not None:
         parts.append(_floor(frame))
+    if frame.attrs["targets"]:
+        parts.append("\n".join([_line("targets", GOALS), *map(_goal, frame.attrs["targets"])]))
     return "\n\n".join([*parts, LEGEND])
 
 
@@ -54,6 +57,14 @@ def _row(row) -> str:
     span = f"{_seconds(row.low)} – {_seconds(row.high)}"
     memory = f"{row.memory / 1e6:,.0f} MB"
     return _line(f"  {row.title}", (_seconds(row.seconds), span, str(row.n), ratio, memory))
+
+
+def _goal(target: dict) -> str:
+    sign = "≥" if target["at_least"] else "≤"
+    unit = target["unit"]
+    aim = "" if target["aim"] is None else f"{sign} {target['aim']:g} {unit}"
+    cells = (f"{target['value']:.2f} {unit}", f"{sign} {target['must']:g} {unit}", "", aim)
+    return _line(f"  {target['title']}", (*cells, "met" if target["met"] else "MISSED"))
 
 
 def _seconds(value: float) -> str:

@@ -6,7 +6,6 @@ answer that says that it is ready. It ends where stdin does.
 
 import json
 import resource
-import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -37,7 +36,6 @@ def peak_memory() -> int:
 
 def main(name: str, job: str) -> None:
     """Do the work whenever the parent says so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     answers, sys.stdout = sys.stdout, sys.stderr  # nothing else gets in between
     work = _ready(name, json.loads(job))
     _answer(answers, {"ready": name})
