@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from mnistlib import runs
+from mnistlib.atomic import write_bytes
 from mnistlib.course import Course
 
 FORMAT = "1"
@@ -22,7 +23,7 @@ def save(path: Path, course: Course, history: Mapping[str, list], about: Mapping
     tensors, values = course.state()
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"history": history, **values})
-    runs.write(path, to_bytes(stored, metadata={"format": FORMAT, **about, "state": text}))
+    write_bytes(path, to_bytes(stored, metadata={"format": FORMAT, **about, "state": text}))
 
 
 def load(path: Path, course: Course, about: Mapping[str, str]) -> dict[str, list]:

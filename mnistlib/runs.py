@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnistlib.atomic import write_bytes
 from mnistlib.config import Recipe
 from mnistlib.dataset import canonical, idx
 from mnistlib.errors import DataError
@@ -133,22 +133,8 @@ def save(run: Run, folder: str | Path) -> Path:
     """Write a run into `folder` (made if missing) under its own name, whole or not at all."""
     path = Path(folder) / filename(run)
     record = {"format": FORMAT, "key": run.key, **asdict(run)}
-    write(path, (json.dumps(record, indent=1) + "\n").encode())
+    write_bytes(path, (json.dumps(record, indent=1) + "\n").encode())
     return path
-
-
-def write(path: Path, content: bytes) -> None:
-    """Put a file in place in one step: a reader sees the old one or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def load(path: str | Path) -> Run:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 from mnistlib import plots, runs, weights
+from mnistlib.atomic import write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
 from mnistlib.stats import wilson
@@ -72,5 +73,5 @@ def _draw_curves(run: runs.Run, path: Path) -> Path:
     image = BytesIO()
     figure.savefig(image, format="png")
     plt.close(figure)
-    runs.write(path, image.getvalue())
+    write_bytes(path, image.getvalue())
     return path

@@ -7,6 +7,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from mnistlib import runs
+from mnistlib.atomic import write_bytes
 from mnistlib.errors import DataError
 
 
@@ -14,7 +15,7 @@ def save(model: nn.Module, run: runs.Run, path: str | Path) -> Path:
     """Write a network's weights with the key of the run that made them, whole or not at all."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     about = {"model": run.recipe.model, "seed": str(run.seed), "run": run.key}
-    runs.write(Path(path), to_bytes(tensors, metadata=about))
+    write_bytes(Path(path), to_bytes(tensors, metadata=about))
     return Path(path)
 
 

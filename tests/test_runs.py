@@ -102,19 +102,6 @@ def test_frames_hold_a_row_an_epoch_and_a_row_a_run(run):
     assert summary["widths"].tolist() == ["58-166-36"] * 2
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "record.json"
-    runs.write(path, b"old")
-    monkeypatch.setattr("pathlib.Path.replace", _fail)
-    with pytest.raises(OSError, match="disk full"):
-        runs.write(path, b"new")
-    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
-
-
-def _fail(*_):
-    raise OSError("disk full")
-
-
 def test_answers_are_whole_numbers(run):
     assert run.answers.dtype == np.int64
 

@@ -3,7 +3,7 @@
 Names are imported on first use: a contestant's process must hold only what it needs itself.
 """
 
-from importlib import import_module
+from mnistlib.lazy import attach
 
 _HOMES = {
     "CONTESTANTS": "contestants",
@@ -14,12 +14,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = attach(__name__, _HOMES)

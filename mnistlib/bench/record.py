@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnistlib import runs
+from mnistlib.atomic import write_bytes
 from mnistlib.bench.contestants import CONTESTANTS, Contestant
 from mnistlib.bench.processes import Sample
 from mnistlib.bench.settings import BATCH, Settings, cores
@@ -77,7 +77,7 @@ def _row(name: str, contestant: Contestant, samples: Sequence[Sample]) -> dict:
 
 def write(record: dict, path: Path) -> None:
     """Put the record into `path` in one step."""
-    runs.write(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def results(path: str | Path) -> "pd.DataFrame":

@@ -4,7 +4,7 @@ Names are imported on first use: reading digits needs no torch, and the command 
 needs nothing at all.
 """
 
-from importlib import import_module
+from mnistlib.lazy import attach
 
 _HOMES = {
     "Digits": "digits",
@@ -23,12 +23,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mnistlib import paths
+from mnistlib.atomic import replacing
 from mnistlib.dataset import idx
-from mnistlib.dataset.atomic import replacing
 
 Arrays = tuple[np.ndarray, np.ndarray]
 VERSION = "2"  # of the cache's files: another number where their meaning changes

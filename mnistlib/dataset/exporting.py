@@ -5,8 +5,8 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
+from mnistlib.atomic import replacing
 from mnistlib.dataset import files, png
-from mnistlib.dataset.atomic import replacing
 from mnistlib.dataset.digits import DigitData, Digits
 from mnistlib.errors import DataError, UserError, pick
 

@@ -12,8 +12,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from mnistlib.atomic import replacing
 from mnistlib.dataset import idx
-from mnistlib.dataset.atomic import replacing
 from mnistlib.dataset.canonical import FILES
 from mnistlib.dataset.folder import idx_file
 from mnistlib.errors import DataError

@@ -3,7 +3,7 @@
 Names are imported on first use, so that the command line's help needs none of them.
 """
 
-from importlib import import_module
+from mnistlib.lazy import attach
 
 _HOMES = {
     "banner": "figures",
@@ -20,12 +20,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -120,9 +120,9 @@ def _make(
     parameters: dict[str, object],
     environment: dict[str, str],
 ) -> None:
+    from mnistlib.atomic import write_bytes
     from mnistlib.report.execute import execute
     from mnistlib.report.figures import figures
-    from mnistlib.report.files import write_bytes
 
     target = out / f"{page.slug}.ipynb"
     notebook = execute(notebooks / page.source, target, parameters, environment)
@@ -152,7 +152,7 @@ def convert(notebook: object, page: Page, pages: Sequence[Page], hide: Iterable[
 
 def write_index(out: Path, pages: Sequence[Page] = PAGES) -> Path:
     """Write index.html for the pages that are there; returns its path."""
-    from mnistlib.report.files import write_bytes
+    from mnistlib.atomic import write_bytes
     from mnistlib.report.index import index
     from mnistlib.runs import load_all
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnistlib.atomic import write_bytes
 from mnistlib.errors import UserError
-from mnistlib.report.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,28 +1,11 @@
-"""Files put in place whole, and folders that are safe to empty."""
+"""Folders that are safe to empty."""
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from mnistlib.errors import UserError
 
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file under a temporary name, then move it in place; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def own_folder(folder: Path, clear: bool) -> None:

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from mnistlib.atomic import write_bytes
 from mnistlib.errors import DataError
 from mnistlib.headline import headline, readable
 from mnistlib.paths import ROOT, RUNS
-from mnistlib.report.files import write_bytes
 from mnistlib.runs import load_all
 
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
