@@ -187,7 +187,7 @@ def disturbed(kind: str, wanted: str, seconds: float, chance: np.random.Generato
         while True:
             process = start(kind, folder)
             try:
-                process.wait(chance.uniform(0, seconds) if kills < most else None)
+                process.wait(chance.uniform(0, 0.8 * seconds) if kills < most else None)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

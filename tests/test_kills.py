@@ -7,8 +7,11 @@ from tests import kills
 @pytest.mark.parametrize("kind", ["download", "cache", "train"])
 def test_work_that_is_killed_twice_comes_to_the_same_end(kind):
     wanted, seconds = kills.undisturbed(kind)
-    done, problems = kills.disturbed(kind, wanted, seconds, np.random.default_rng(1), most=2)
-    assert (done, problems) == (2, [])
+    chance, killed = np.random.default_rng(1), 0
+    while killed < 2:  # it may come through before its moment
+        done, problems = kills.disturbed(kind, wanted, seconds, chance, most=2)
+        assert problems == []
+        killed += done
 
 
 def test_the_campaign_would_notice_a_file_that_is_half_written(tmp_path):
