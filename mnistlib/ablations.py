@@ -8,7 +8,7 @@ values that came out best there, by `tuning.choose`. No test digit took part.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mnistlib.config import RECIPES, Recipe
+from mnistlib.config import RECIPES, TITLES, Recipe
 from mnistlib.runs import Run
 
 BASELINE = RECIPES["lenet5"]
@@ -61,6 +61,23 @@ ROWS: dict[str, Recipe] = {
     **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
     "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
 }
+
+ALONE = [f"lenet5 + {name}" for name in TECHNIQUES] + ["lenet5_reg"]  # compared with lenet5
+WITHIN = [name for name in ROWS if name.startswith("lenet5_reg ")]  # compared with lenet5_reg
+
+_SHARED = [name for name in TECHNIQUES if name in WITHOUT]
+BOTH_WAYS: dict[str, tuple[str, str]] = {  # by technique: its row alone, its row within ALL
+    **{name: (f"lenet5 + {name}", f"lenet5_reg - {name}") for name in _SHARED},
+    "affine+elastic": ("lenet5 + affine+elastic", "lenet5_reg - augmentation"),
+    "dropout": ("lenet5 + dropout", "lenet5_reg + dropout"),
+}
+
+
+def label(row: str) -> str:
+    """A row's name for figures and tables, such as "+ dropout" or "all − averaging"."""
+    names = {"lenet5": "baseline", "lenet5_reg": "all together", "mlp": TITLES["mlp"]}
+    short = row.removeprefix("lenet5 ").replace("lenet5_reg ", "all ").replace(" - ", " − ")
+    return names.get(row, short)
 
 
 def by_row(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -68,3 +68,25 @@ def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
 
     found = NearestNeighbors(n_neighbors=2).fit(points).kneighbors(points, return_distance=False)
     return float((labels[found[:, 1]] == labels).mean())
+
+
+def distorted(
+    images: np.ndarray, kind: str, n: int, factor: float = 1.0, seed: int = 0
+) -> np.ndarray:
+    """Versions of some digits as training sees them: float [b, n, 28, 28], values in [0, 1].
+
+    Args:
+        images: uint8 [b, 28, 28].
+        kind: a name in config.AUGMENTATIONS.
+        n: versions of each.
+        factor: how far, relative to augment.Strength's bounds.
+        seed: of the draws.
+    """
+    import torch
+
+    from mnistlib.augment import DEFAULT, distort
+
+    originals = torch.from_numpy(images).unsqueeze(1).float() / 255  # [b, 1, 28, 28]
+    generator = torch.Generator().manual_seed(seed)
+    draws = [distort(originals, kind, generator, DEFAULT.times(factor)) for _ in range(n)]
+    return torch.cat(draws, 1).numpy()

@@ -43,7 +43,7 @@ def compare(
     Columns: seeds (those shared with the baseline), error (mean test error, fraction), error_low,
     error_high (95 % BCa interval over seeds), difference (mean paired difference of accuracy,
     fraction), low, high (its 95 % BCa interval), p, p_holm, better (probability of being better),
-    verdict, seconds (median an epoch), cost (seconds over the baseline's).
+    verdict, seconds (the fastest epoch), cost (seconds over the baseline's).
 
     Args:
         rows: runs by name.
@@ -117,7 +117,40 @@ def _verdict(row: object) -> str:
 
 
 def _seconds(runs: Sequence[Run]) -> float:
-    return float(np.median([second for run in runs for second in run.history["seconds"]]))
+    # the fastest epoch: whatever else the machine did can only have added to the others
+    return min(second for run in runs for second in run.history["seconds"])
+
+
+def which(frame: "pd.DataFrame", verdict: str) -> str:
+    """The rows of compare's frame that have a verdict, in a sentence: "a, b and c" or "none"."""
+    names = list(frame.index[frame["verdict"] == verdict])
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"
+
+
+def both_ways(
+    alone: "pd.DataFrame", within: "pd.DataFrame", pairs: Mapping[str, tuple[str, str]]
+) -> "pd.DataFrame":
+    """What each technique adds to the baseline, and what it adds to all the others together.
+
+    Columns: alone, alone_low, alone_high, within, within_low, within_high; differences of accuracy
+    as fractions, with their intervals. Index: the techniques.
+
+    Args:
+        alone, within: as from compare, with the baseline and with all together as baseline.
+        pairs: by technique, its row in `alone` and its row in `within`. A row there whose name has
+            " - " is one without the technique, and its difference counts with the other sign.
+    """
+    import pandas as pd
+
+    lines = {}
+    for technique, (added, other) in pairs.items():
+        one, two = alone.loc[added], within.loc[other]
+        found = [one.difference, one.low, one.high, two.difference, two.low, two.high]
+        if " - " in other:
+            found[3:] = [-two.difference, -two.high, -two.low]
+        lines[technique] = found
+    columns = ["alone", "alone_low", "alone_high", "within", "within_low", "within_high"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
 def reachable(seeds: int, rows: int) -> bool:

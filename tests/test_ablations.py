@@ -2,7 +2,18 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mnistlib.ablations import ALL, BASELINE, CANDIDATES, ROWS, TECHNIQUES, WITHOUT
+from mnistlib.ablations import (
+    ALL,
+    ALONE,
+    BASELINE,
+    BOTH_WAYS,
+    CANDIDATES,
+    ROWS,
+    TECHNIQUES,
+    WITHIN,
+    WITHOUT,
+    label,
+)
 from mnistlib.config import RECIPES, named
 from mnistlib.train import initial
 
@@ -51,3 +62,15 @@ def test_a_recipe_is_known_by_its_name_whatever_its_epochs():
     assert named(replace(RECIPES["mlp"], epochs=2)) == "mlp"
     assert named(ROWS["lenet5 + affine"]) is None
     assert named(ROWS["lenet5 + affine"], ROWS) == "lenet5 + affine"
+
+
+def test_rows_have_names_for_people():
+    assert label("lenet5 + dropout") == "+ dropout"
+    assert label("lenet5_reg - weight decay") == "all − weight decay"
+    assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
+    assert len({label(name) for name in ROWS}) == len(ROWS)
+
+
+def test_the_two_families_hold_every_row_but_the_baseline_and_the_mlp():
+    assert sorted([*ALONE, *WITHIN]) == sorted(ROWS.keys() - {"lenet5", "mlp"})
+    assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()

@@ -36,3 +36,13 @@ def test_the_map_puts_equal_images_together(tiny):
     points = explore.embed(Digits(images, labels, "copies"))
     assert points.shape == (20, 2)
     assert explore.neighbour_agreement(points, labels) == 1
+
+
+def test_distorted_versions_are_drawn_anew_and_depend_on_the_seed(tiny):
+    images = tiny.train.images[:3]
+    found = explore.distorted(images, "affine", 4, seed=1)
+    assert found.shape == (3, 4, 28, 28)
+    assert (found[:, 0] != found[:, 1]).any()
+    assert (found == explore.distorted(images, "affine", 4, seed=1)).all()
+    assert (found != explore.distorted(images, "affine", 4, seed=2)).any()
+    assert (explore.distorted(images, "none", 1)[:, 0] == images.astype(np.float32) / 255).all()

@@ -74,11 +74,23 @@ def test_the_overlap_counts_images(ax):
     assert labels == ["LeNet-5 only: 1", "both: 2", "MLP only: 1"]
 
 
-def test_the_gap_names_only_what_is_asked_for(ax):
-    frame = pd.DataFrame(
-        {"training error": [0.001, 0.01], "test error": [0.008, 0.005]}, index=["lenet5", "x"]
-    )
-    plots.gap(ax, frame, ["lenet5"])
-    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines]
-    assert points == [(0.001, 0.008), (0.01, 0.005)]
-    assert [text.get_text() for text in ax.texts] == ["LeNet-5"]
+def test_the_gap_joins_training_and_test_error_and_draws_none_at_the_least(ax):
+    frame = pd.DataFrame({"training error": [0.0, 0.01], "test error": [0.008, 0.005]})
+    plots.gap(ax, frame.set_axis(["lenet5", "x"]))
+    training, test = ax.lines
+    assert training.get_xdata() == pytest.approx([LEAST_ERROR, 0.01])
+    assert test.get_xdata() == pytest.approx([0.008, 0.005])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["LeNet-5", "x"]
+    assert ax.get_xscale() == "log"
+
+
+def test_both_ways_draws_each_technique_twice_in_points(ax):
+    columns = ["alone", "alone_low", "alone_high", "within", "within_low", "within_high"]
+    frame = pd.DataFrame([[2e-3, 1e-3, 3e-3, -1e-3, -2e-3, 0]], ["dropout"], columns)
+    plots.both_ways(ax, frame, ("alone", "beside all others"))
+    alone, within = ax.lines[:2]
+    assert (alone.get_xdata()[0], within.get_xdata()[0]) == pytest.approx((0.2, -0.1))
+    ends = [line.get_segments()[0][:, 0].tolist() for line in ax.collections]
+    assert ends == [pytest.approx([0.1, 0.3]), pytest.approx([-0.2, 0.0])]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["alone", "beside all others"]

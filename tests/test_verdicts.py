@@ -1,13 +1,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mnistlib import verdicts
 from mnistlib.config import recipe
 from mnistlib.errors import UserError
 from mnistlib.runs import Run
-from mnistlib.verdicts import DISPUTED, accuracy, compare, reachable
+from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, reachable, which
 
 N = 1_000
 
@@ -98,3 +99,25 @@ def test_too_few_seeds_cannot_have_a_verdict():
 def test_the_rule_states_what_is_done():
     assert f"{verdicts.ALPHA}" in verdicts.RULE
     assert len(set(DISPUTED)) == 15
+
+
+def test_verdicts_are_told_in_a_sentence():
+    frame = pd.DataFrame({"verdict": ["helps", "hurts", "helps", "helps"]}, list("abcd"))
+    assert which(frame, "helps") == "a, c and d"
+    assert which(frame, "hurts") == "b"
+    assert which(frame, "no evidence") == "none"
+
+
+def test_what_is_lost_without_a_technique_counts_as_its_gain():
+    columns = ["difference", "low", "high"]
+    alone = pd.DataFrame([[2.0, 1.0, 3.0]] * 2, ["+ a", "+ b"], columns)
+    within = pd.DataFrame([[-0.5, -1.0, 0.25]] * 2, ["all - a", "all + b"], columns)
+    frame = both_ways(alone, within, {"a": ("+ a", "all - a"), "b": ("+ b", "all + b")})
+    assert frame.loc["a"].tolist() == [2.0, 1.0, 3.0, 0.5, -0.25, 1.0]
+    assert frame.loc["b"].tolist() == [2.0, 1.0, 3.0, -0.5, -1.0, 0.25]
+
+
+def test_cost_is_that_of_the_fastest_epoch(rng):
+    slow = [run(0, 1, seconds=9.0), run(1, 1, seconds=2.0)]
+    frame = compare({"base": runs(1, 2), "slow": slow}, "base", rng)
+    assert frame.loc["slow", ["seconds", "cost"]].tolist() == [2.0, 2.0]

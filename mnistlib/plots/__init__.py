@@ -15,7 +15,7 @@ from mnistlib.plots.pictures import (
 )
 from mnistlib.plots.scores import accuracy_intervals, confusion_matrix, parameters_bars
 from mnistlib.plots.speed import speed
-from mnistlib.plots.study import bands, forest, gap, overlap, strips
+from mnistlib.plots.study import bands, both_ways, forest, gap, overlap, strips
 from mnistlib.plots.style import COLOURS, colours, legible, percent, percent_axis, title, use_style
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "accuracy_intervals",
     "augmentation_grid",
     "bands",
+    "both_ways",
     "class_balance",
     "class_means",
     "colours",

@@ -8,7 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, NullLocator
 
-from mnistlib.plots.style import BLUE, MUTED, VERMILLION, colours, legible, percent_axis, title
+from mnistlib.plots.style import (
+    BLUE,
+    FAINT,
+    MUTED,
+    ORANGE,
+    TEST,
+    TRAIN,
+    VERMILLION,
+    colours,
+    legible,
+    percent_axis,
+    title,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +111,27 @@ def forest(ax: Axes, frame: "pd.DataFrame", labels: Sequence[str] | None = None)
     return ax
 
 
+def both_ways(ax: Axes, frame: "pd.DataFrame", names: tuple[str, str]) -> Axes:
+    """A row a technique: what it adds to nothing, and below it what it adds to all the others.
+
+    Args:
+        frame: as from verdicts.both_ways.
+        names: of the two, for the legend.
+    """
+    looks = (("alone", BLUE, "o", -0.13), ("within", ORANGE, "D", 0.13))
+    for (column, colour, marker, shift), name in zip(looks, names, strict=True):
+        places = np.arange(len(frame)) + shift
+        low, high = 100 * frame[f"{column}_low"], 100 * frame[f"{column}_high"]
+        ax.hlines(places, low, high, color=colour, linewidth=2)
+        ax.plot(100 * frame[column], places, marker, color=colour, markersize=6.5, label=name)
+    ax.axvline(0, color=MUTED, linewidth=1)
+    ax.set(yticks=range(len(frame)), yticklabels=frame.index, ylim=(len(frame) - 0.5, -0.5))
+    ax.set_xlabel("what it adds to the test accuracy (points)")
+    ax.grid(visible=False, axis="y")
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    return ax
+
+
 def overlap(ax: Axes, a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> Axes:
     """One bar in three parts: how many images are in `a` alone, in both, and in `b` alone.
 
@@ -121,24 +154,24 @@ def overlap(ax: Axes, a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> A
     return ax
 
 
-def gap(ax: Axes, frame: "pd.DataFrame", named: Sequence[str]) -> Axes:
-    """Test error against training error, a point a recipe, both on logarithmic axes.
+def gap(ax: Axes, frame: "pd.DataFrame") -> Axes:
+    """A row a recipe: its training and its test error on a logarithmic axis, joined by a line.
+
+    Errors below LEAST_ERROR are drawn there.
 
     Args:
         frame: columns "training error" and "test error", fractions; index: names.
-        named: the rows whose names are written beside their points.
     """
-    palette = colours(named)
-    for name, line in frame.iterrows():
-        point = line["training error"], line["test error"]
-        colour = palette.get(name, MUTED)
-        ax.plot(*point, "o", color=colour, markersize=8 if name in palette else 6)
-        if name in palette:
-            style = {"color": legible(colour), "fontsize": 9, "textcoords": "offset points"}
-            ax.annotate(title(name), point, xytext=(7, 4), **style)
-    for axis, label in ((ax.xaxis, "training error"), (ax.yaxis, "test error")):
-        _log_percent(axis)
-        axis.set_label_text(f"{label} (last epoch, mean over seeds)")
+    places = range(len(frame))
+    shown = frame[["training error", "test error"]].clip(lower=LEAST_ERROR)
+    ax.hlines(places, shown.min(axis=1), shown.max(axis=1), color=FAINT, linewidth=3)
+    for column, colour, marker in zip(shown, (TRAIN, TEST), ("s", "o"), strict=True):
+        ax.plot(shown[column], places, marker, color=colour, markersize=7, label=column)
+    ax.set(yticks=places, yticklabels=map(title, frame.index), ylim=(len(frame) - 0.5, -0.5))
+    ax.set_xlabel("share of digits that are misread (last epoch, mean over seeds)")
+    _log_percent(ax.xaxis)
+    ax.grid(visible=False, axis="y")
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return ax
 
 

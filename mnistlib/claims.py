@@ -1,0 +1,169 @@
+"""What the report claims, each claim beside the evidence that the records give for it.
+
+The claims were written down as one would like to make them; the records decide which of them stand.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mnistlib.ablations import ALONE, BOTH_WAYS, WITHIN, label
+from mnistlib.known import KNOWN
+from mnistlib.runs import Run
+from mnistlib.verdicts import both_ways, compare, which
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PUBLISHED = {method: error for method, error, _ in KNOWN}
+LENET5_1998 = PUBLISHED["LeNet-5"]
+SIMARD_2003 = PUBLISHED["convolutional network, elastic distortions"]
+SURE = 0.95  # how often one run must come out ahead of another to be called enough
+
+
+class Claim(NamedTuple):
+    """A sentence, what the records say about it, and whether that supports it."""
+
+    claim: str
+    evidence: str
+    supported: bool
+
+
+class Study(NamedTuple):
+    """The study's comparisons, as from verdicts.compare.
+
+    Attributes:
+        duel: the MLP against LeNet-5.
+        added: each technique, and all together, against LeNet-5.
+        removed: each change to all together, against it.
+    """
+
+    duel: "pd.DataFrame"
+    added: "pd.DataFrame"
+    removed: "pd.DataFrame"
+
+
+def judge(
+    rows: Mapping[str, Sequence[Run]], rng: np.random.Generator, without: Iterable[int] = ()
+) -> Study:
+    """Compare the study's rows; rows with fewer than two runs are left out.
+
+    Args:
+        rows: runs by the names in ablations.ROWS; lenet5, mlp and lenet5_reg must be there.
+        rng: for the bootstrap.
+        without: test images to leave out, by index.
+    """
+    enough = {name: runs for name, runs in rows.items() if len(runs) > 1}
+    families = (["lenet5", "mlp"], ["lenet5", *ALONE], ["lenet5_reg", *WITHIN])
+    return Study(
+        *(
+            compare({n: enough[n] for n in names if n in enough}, names[0], rng, without)
+            for names in families
+        )
+    )
+
+
+def claims(study: Study) -> list[Claim]:
+    """The report's claims in the order in which it makes them."""
+    alone = study.added.iloc[1:].rename(index=label)
+    techniques = alone.drop("all together")
+    return [
+        _as_good_as_1998(study.added.loc["lenet5"]),
+        _convolution(study.duel.loc["mlp"]),
+        _together(alone.loc["all together"]),
+        _three_help(techniques),
+        _all_help(techniques),
+        _all_needed(study.removed.filter(like=" - ", axis=0).rename(index=label)),
+        _adds_up(study),
+        _one_run(techniques),
+        _beats_2003(study.removed.loc["lenet5_reg"]),
+    ]
+
+
+def table(found: Sequence[Claim]) -> "pd.DataFrame":
+    """One row a claim: claim, evidence, and "supported" or "not supported"."""
+    import pandas as pd
+
+    frame = pd.DataFrame(found)
+    frame["verdict"] = np.where(frame.pop("supported"), "supported", "not supported")
+    return frame.set_index("claim")
+
+
+def error_words(row: object) -> str:
+    """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"."""
+    low, high = 100 * row.error_low, 100 * row.error_high
+    return f"{100 * row.error:.2f} % ({low:.2f} to {high:.2f} over {row.seeds} seeds)"
+
+
+def gain_words(row: object) -> str:
+    """A difference in words: "+0.33 points (+0.30 to +0.36; p = 0.02 by Holm)"."""
+    value, low, high = 100 * row.difference, 100 * row.low, 100 * row.high
+    words = f"{value:+.2f} points ({low:+.2f} to {high:+.2f}; p = {row.p_holm:.2g} by Holm)"
+    return words.replace("-", "−")
+
+
+def _as_good_as_1998(lenet5: object) -> Claim:
+    text = (
+        f"LeNet-5, by the assignment's recipe, reaches the {100 * (1 - LENET5_1998):.2f} % of 1998."
+    )
+    evidence = f"test error {error_words(lenet5)}, against {100 * LENET5_1998:.2f} %"
+    return Claim(text, evidence, bool(lenet5.error_low <= LENET5_1998))
+
+
+def _convolution(mlp: object) -> Claim:
+    text = "With the same number of parameters LeNet-5 reads better than the MLP."
+    return Claim(text, f"MLP − LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts")
+
+
+def _together(reg: object) -> Claim:
+    text = "All techniques together improve LeNet-5."
+    return Claim(text, gain_words(reg), reg.verdict == "helps")
+
+
+def _three_help(alone: "pd.DataFrame") -> Claim:
+    n = int((alone["verdict"] == "helps").sum())
+    text = "At least three techniques help when each is added alone."
+    return Claim(text, f"{n} of {len(alone)} help: {which(alone, 'helps')}", n >= 3)
+
+
+def _all_help(alone: "pd.DataFrame") -> Claim:
+    hurt, none = which(alone, "hurts"), which(alone, "no evidence")
+    evidence = f"hurt: {hurt}; no evidence: {none}"
+    text = "Every technique helps when it is added alone."
+    return Claim(text, evidence, bool((alone["verdict"] == "helps").all()))
+
+
+def _all_needed(without: "pd.DataFrame") -> Claim:
+    needed = which(without, "hurts")
+    evidence = f"worse for it: {needed}; no evidence: {which(without, 'no evidence')}"
+    text = "Every part of the combination is needed: without it, it is worse."
+    return Claim(text, evidence, bool((without["verdict"] == "hurts").all()))
+
+
+def _adds_up(study: Study) -> Claim:
+    pairs = {k: p for k, p in BOTH_WAYS.items() if p[0] in study.added.index and " - " in p[1]}
+    pairs = {k: p for k, p in pairs.items() if p[1] in study.removed.index}
+    total = float(both_ways(study.added, study.removed, pairs)["alone"].sum())
+    reg = study.added.loc["lenet5_reg"]
+    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(reg)}"
+    fits = bool(reg.low <= total <= reg.high)
+    return Claim("The gains of the single techniques add up.", evidence, fits)
+
+
+def _one_run(alone: "pd.DataFrame") -> Claim:
+    helping = alone[alone["verdict"] == "helps"]
+    text = "One run of each is enough to see that a technique helps."
+    if helping.empty:
+        return Claim(text, "none helps", False)
+    weakest = helping["better"].idxmin()
+    share = helping["better"].min()
+    evidence = (
+        f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of all pairs of runs"
+    )
+    return Claim(text, evidence, bool(share >= SURE))
+
+
+def _beats_2003(reg: object) -> Claim:
+    text = f"The regularized LeNet-5 makes fewer errors than the {100 * SIMARD_2003:.2f} % of 2003."
+    return Claim(text, f"test error {error_words(reg)}", bool(reg.error_high < SIMARD_2003))

@@ -1,0 +1,98 @@
+import pandas as pd
+import pytest
+
+from mnistlib import claims
+from mnistlib.ablations import ALONE, TECHNIQUES, WITHIN, WITHOUT
+from mnistlib.claims import Claim, Study
+
+GAIN = 0.001
+
+
+def line(difference, verdict="no evidence", error=0.005, better=0.99):
+    """A row of verdicts.compare with intervals of ± 0.0005."""
+    return {
+        "seeds": 10,
+        "error": error,
+        "error_low": error - 0.0005,
+        "error_high": error + 0.0005,
+        "difference": difference,
+        "low": difference - 0.0005,
+        "high": difference + 0.0005,
+        "p": 0.002,
+        "p_holm": 0.02,
+        "better": better,
+        "verdict": verdict,
+    }
+
+
+def frame(lines):
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+@pytest.fixture
+def study():
+    """All that one would like to claim."""
+    base = line(0.0, "baseline", error=0.009)
+    added = {"lenet5": base, **{name: line(GAIN, "helps") for name in ALONE}}
+    parts = len(WITHOUT) - 1  # affine and elastic count as one
+    added["lenet5_reg"] = line(parts * GAIN, "helps")
+    removed = {"lenet5_reg": line(0.0, "baseline", error=0.003)}
+    removed |= {name: line(-GAIN, "hurts") for name in WITHIN}
+    duel = {"lenet5": base, "mlp": line(-0.01, "hurts")}
+    return Study(*map(frame, (duel, added, removed)))
+
+
+def supported(study):
+    return [claim.supported for claim in claims.claims(study)]
+
+
+def test_each_claim_can_be_supported(study):
+    assert supported(study) == [True] * 9
+
+
+@pytest.mark.parametrize(
+    ("part", "row", "change", "falls"),
+    [
+        ("added", "lenet5", {"error_low": 0.0096}, [0]),
+        ("duel", "mlp", {"verdict": "no evidence"}, [1]),
+        ("added", "lenet5_reg", {"verdict": "no evidence"}, [2]),
+        ("added", "lenet5 + dropout", {"verdict": "hurts"}, [4]),
+        ("removed", "lenet5_reg - averaging", {"verdict": "no evidence"}, [5]),
+        ("added", "lenet5_reg", {"low": 0.001, "high": 0.002}, [6]),
+        ("added", "lenet5 + affine", {"better": 0.94}, [7]),
+        ("removed", "lenet5_reg", {"error_high": 0.0041}, [8]),
+        ("removed", "lenet5_reg + dropout", {"verdict": "helps"}, []),
+    ],
+)
+def test_each_claim_falls_with_its_own_evidence(study, part, row, change, falls):
+    for column, value in change.items():
+        getattr(study, part).loc[row, column] = value
+    assert [i for i, stands in enumerate(supported(study)) if not stands] == falls
+
+
+def test_three_must_help_alone(study):
+    names = [f"lenet5 + {name}" for name in TECHNIQUES]
+    study.added.loc[names[2:], "verdict"] = "no evidence"
+    found = claims.claims(study)[3]
+    assert not found.supported
+    assert found.evidence == "2 of 8 help: + weight decay and + dropout"
+
+
+def test_nothing_that_helps_supports_nothing_about_one_run(study):
+    study.added["verdict"] = "no evidence"
+    assert claims.claims(study)[7] == Claim(
+        "One run of each is enough to see that a technique helps.", "none helps", False
+    )
+
+
+def test_words_give_the_interval_and_what_it_is_over(study):
+    row = study.duel.loc["mlp"]
+    assert claims.gain_words(row) == "−1.00 points (−1.05 to −0.95; p = 0.02 by Holm)"
+    assert claims.error_words(row) == "0.50 % (0.45 to 0.55 over 10 seeds)"
+
+
+def test_the_table_says_which_stand(study):
+    study.duel.loc["mlp", "verdict"] = "no evidence"
+    verdicts = claims.table(claims.claims(study))["verdict"]
+    assert (verdicts == "supported").sum() == 8
+    assert verdicts.iloc[1] == "not supported"
