@@ -121,6 +121,14 @@ def recipe(name: str, **changes: object) -> Recipe:
     return replace(RECIPES[pick("recipe", name, RECIPES)], **changes)
 
 
+def differences(a: Recipe, b: Recipe) -> dict[str, tuple[object, object]]:
+    """The values in which two recipes differ, by name: (that of `a`, that of `b`)."""
+    values = (
+        (field.name, getattr(a, field.name), getattr(b, field.name)) for field in fields(Recipe)
+    )
+    return {name: (one, other) for name, one, other in values if one != other}
+
+
 def named(recipe: Recipe, recipes: Mapping[str, Recipe] = RECIPES) -> str | None:
     """The name of the recipe that equals this one in all but its epochs; None if there is none."""
     for name, candidate in recipes.items():

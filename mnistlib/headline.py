@@ -19,7 +19,8 @@ def headline(runs: Sequence[Run]) -> "pd.DataFrame":
     """One row a model, in the order of config.RECIPES, for the recipes there that have runs.
 
     Columns: model, title, parameters, epochs, seeds, n_test, accuracy (mean over seeds, fraction),
-    low, high (95 % interval), over ("seeds" or "test images") and seconds (median an epoch).
+    low, high (95 % interval: BCa bootstrap over seeds, or Wilson's over test images), over ("seeds"
+    or "test images") and seconds (median an epoch).
     """
     import pandas as pd
 
@@ -49,7 +50,7 @@ def _row(name: str, runs: list[Run]) -> dict:
 
 def _interval(run: Run, accuracies: list[float]) -> tuple[stats.Interval, str]:
     if len(accuracies) > 1:
-        return stats.mean_interval(accuracies), "seeds"
+        return stats.bootstrap_mean(accuracies, np.random.default_rng(0)), "seeds"
     return stats.wilson(int(run.correct.sum()), len(run.predictions)), "test images"
 
 

@@ -145,17 +145,3 @@ def per_class_error(matrix: np.ndarray) -> np.ndarray:
     images = matrix.sum(axis=1)
     wrong = images - np.diagonal(matrix)
     return np.divide(wrong, images, out=np.full(len(images), np.nan), where=images > 0)
-
-
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Student's t interval of the mean of a few values, such as accuracies; it is over seeds.
-
-    Raises:
-        UserError: fewer than two values, or confidence not between 0 and 1.
-    """
-    n = len(values)
-    if n < 2:
-        raise UserError(f"found {n} value(s), expected at least 2: one value has no spread")
-    t = stats.t.isf((1 - _checked(confidence)) / 2, n - 1)
-    half = t * np.std(values, ddof=1) / np.sqrt(n)
-    return Interval(float(np.mean(values) - half), float(np.mean(values) + half))

@@ -2,7 +2,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mnistlib.config import RECIPES, Recipe, recipe
+from mnistlib.config import RECIPES, Recipe, differences, recipe
 from mnistlib.errors import UserError
 
 
@@ -58,3 +58,9 @@ def test_values_of_the_wrong_type_or_range_are_refused(change):
 def test_a_whole_number_stands_for_a_float_so_that_equal_recipes_are_equal():
     assert asdict(Recipe(weight_decay=0)) == asdict(Recipe(weight_decay=0.0))
     assert isinstance(Recipe(weight_decay=0).weight_decay, float)
+
+
+def test_differences_name_what_differs_and_nothing_else():
+    changed = recipe("lenet5", dropout=0.5, epochs=3)
+    assert differences(RECIPES["lenet5"], changed) == {"epochs": (30, 3), "dropout": (0.0, 0.5)}
+    assert differences(changed, changed) == {}

@@ -75,10 +75,10 @@ CONTESTANTS = {
     "reference_distorted_workers": _reference(
         "torchvision + RandomAffine, 2 workers", "torchvision", distorted=True, **TWO_WORKERS
     ),
+    "pictures_distorted": _reference("folder of PNGs + RandomAffine", "pictures", distorted=True),
     "ours_distorted": _ours(
         "mnistlib, affine + elastic", DISTORTED, options=ELASTIC, against="reference_distorted"
     ),
-    "pictures_distorted": _reference("folder of PNGs + RandomAffine", "pictures", distorted=True),
     "floor": Contestant(f"{SIDE}×{SIDE} matrix product", FLOOR, "matmul", "product"),
     "one_run": _ours("one run with 2 threads", SIDE_BY_SIDE, threads=2),
     "two_runs": _ours(

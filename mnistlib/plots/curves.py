@@ -14,6 +14,7 @@ History = Mapping[str, Sequence[float]]
 PANELS = ("loss", "accuracy")
 WORDS = {"train": "training", "test": "test"}
 DASHED = (0, (4, 1.5))
+ENOUGH_TO_ZOOM = 5  # epochs; with fewer the first one is a large part of the curve
 LABEL_GAP = 13  # points between two labels at the end of lines
 
 
@@ -101,8 +102,9 @@ def _draw(ax: Axes, values: np.ndarray, band: bool = True, **line: object) -> No
 
 
 def _finish(ax: Axes, panel: str, curves: Sequence[np.ndarray]) -> None:
-    """Zoom to what follows the first epoch, say what that leaves out, and name the axes."""
-    later = np.concatenate([values[:, min(1, values.shape[1] - 1) :].ravel() for values in curves])
+    """Zoom to what follows the first of many epochs, say what is cut, and name the axes."""
+    skipped = 1 if curves[0].shape[1] >= ENOUGH_TO_ZOOM else 0
+    later = np.concatenate([values[:, skipped:].ravel() for values in curves])
     low, high = (0.0, later.max()) if panel == "loss" else (later.min(), later.max())
     margin = 0.06 * (high - low) or 0.01
     ax.set_ylim(low - margin * (panel == "accuracy"), high + margin)
@@ -117,7 +119,7 @@ def _finish(ax: Axes, panel: str, curves: Sequence[np.ndarray]) -> None:
 def _say_what_is_cut(ax: Axes, panel: str, first: np.ndarray) -> None:
     bottom, top = ax.get_ylim()
     if panel == "loss" and first.max() > top:
-        text, y, va = f"epoch 1: up to {first.max():.2f}", 0.97, "top"
+        text, y, va = f"epoch 1: up to {first.max():.2f}", 1.02, "bottom"
     elif panel == "accuracy" and first.min() < bottom:
         text, y, va = f"epoch 1: from {percent(first.min(), 1)}", 0.03, "bottom"
     else:

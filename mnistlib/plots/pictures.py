@@ -51,11 +51,16 @@ def error_gallery(
         UserError: fewer axes than images.
     """
     rows = zip(labels, predictions, confidence, strict=True)
-    titles = [f"{label} → {guess}\n{percent(sure, 0)}" for label, guess, sure in rows]
+    titles = [f"{label} → {guess}\n{_confidence(sure)}" for label, guess, sure in rows]
     digit_grid(images, titles, axes)
     for ax in slots(axes, len(images)):
         ax.title.set_color(VERMILLION)
     return axes
+
+
+def _confidence(sure: float) -> str:
+    """Rounded down, so that only certainty is written as 100 %."""
+    return percent(np.floor(1000 * sure) / 1000, 1)
 
 
 def augmentation_grid(originals: np.ndarray, variants: np.ndarray, axes: np.ndarray) -> np.ndarray:

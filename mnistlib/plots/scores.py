@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from mnistlib.plots.style import MUTED, colours, legible, percent, percent_axis, title
+from mnistlib.plots.style import MUTED, colours, legible, mark, percent, percent_axis, title
 
 if TYPE_CHECKING:
     from mnistlib.counting import Layer
@@ -63,10 +63,7 @@ def accuracy_intervals(
     ax.set_yticks(range(len(names)), [title(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     if reference is not None:
-        ax.axvline(reference, color=MUTED, linewidth=1, linestyle="--")
-        words = f"{percent(reference)}, {reference_label}"
-        style = {"color": MUTED, "fontsize": 9, "ha": "center", "va": "bottom"}
-        ax.text(reference, 1.02, words, transform=ax.get_xaxis_transform(), **style)
+        mark(reference, ax, reference_label)
     ax.set_xlabel("test accuracy")
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)

@@ -11,13 +11,14 @@ from matplotlib.ticker import LogLocator, NullLocator
 from mnistlib.plots.style import (
     BLUE,
     FAINT,
+    GREEN,
     MUTED,
-    ORANGE,
     TEST,
     TRAIN,
     VERMILLION,
     colours,
     legible,
+    mark,
     percent_axis,
     title,
 )
@@ -49,7 +50,7 @@ def strips(
         ax.plot(intervals[name], [row + 0.15] * 2, color=palette[name], linewidth=2)
         ax.plot(np.mean(values), row + 0.15, "D", color=palette[name], markersize=7)
     if reference is not None:
-        ax.axvline(reference, color=MUTED, linestyle="--", linewidth=1)
+        mark(reference, ax)
     ax.set(yticks=range(len(accuracies)), yticklabels=map(title, accuracies))
     ax.set(ylim=(len(accuracies) - 0.5, -0.5), xlabel="test accuracy after the last epoch")
     ax.grid(visible=False, axis="y")
@@ -118,7 +119,7 @@ def both_ways(ax: Axes, frame: "pd.DataFrame", names: tuple[str, str]) -> Axes:
         frame: as from verdicts.both_ways.
         names: of the two, for the legend.
     """
-    looks = (("alone", BLUE, "o", -0.13), ("within", ORANGE, "D", 0.13))
+    looks = (("alone", BLUE, "o", -0.13), ("within", GREEN, "D", 0.13))  # those of the two models
     for (column, colour, marker, shift), name in zip(looks, names, strict=True):
         places = np.arange(len(frame)) + shift
         low, high = 100 * frame[f"{column}_low"], 100 * frame[f"{column}_high"]

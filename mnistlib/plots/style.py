@@ -20,7 +20,7 @@ BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
 
 COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
-TRAIN, TEST = ORANGE, BLUE  # where training and test stand side by side for no model
+TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
 OTHERS = (PURPLE, ORANGE, SKY, MUTED, BLACK)
 
 STYLE = {
@@ -80,6 +80,15 @@ def title(name: str) -> str:
 def percent(fraction: float, decimals: int = 2) -> str:
     """A fraction as people read it: 0.9905 as "99.05 %"."""
     return f"{100 * fraction:.{decimals}f}\N{NO-BREAK SPACE}%"
+
+
+def mark(accuracy: float, ax: Axes, whose: str = "LeCun et al. 1998") -> None:
+    """A dashed line at a published accuracy, a fraction, with its name above the axes."""
+    ax.axvline(accuracy, color=MUTED, linewidth=1, linestyle="--")
+    style = {"color": MUTED, "fontsize": 9, "ha": "center", "va": "bottom"}
+    ax.text(
+        accuracy, 1.02, f"{percent(accuracy)}, {whose}", transform=ax.get_xaxis_transform(), **style
+    )
 
 
 def percent_axis(axis: mpl.axis.Axis, ticks: int = 6) -> None:

@@ -9,6 +9,7 @@ _HOMES = {
     "banner": "figures",
     "in_short": "figures",
     "show": "figures",
+    "tell": "figures",
     "check": "parameters",
     "choice": "parameters",
     "flag": "parameters",

@@ -48,6 +48,7 @@ PAGES = (
     Page("01_data", "The digits", picture="01_augmentation.png"),
     *(training_page(model) for model in ("lenet5", "mlp", "lenet5_reg")),
     Page("03_compare", "The comparison", picture="03_seeds.png"),
+    Page("04_regularization", "Regularization", picture="04_forest.png"),
     Page("05_report", "The report", {"runs_dir": "runs"}, picture="05_accuracy.png"),
 )
 

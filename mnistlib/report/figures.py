@@ -98,6 +98,11 @@ def typeset(text: str) -> str:
     return spaced.replace("LeNet-5", "LeNet\N{NON-BREAKING HYPHEN}5")
 
 
+def tell(text: str) -> None:
+    """Print a line with numbers in it, set as captions are."""
+    print(typeset(text))
+
+
 def in_short(text: str) -> None:
     """Display the answer, Markdown with computed numbers in it, set apart from the text."""
     from IPython.display import Markdown, display
@@ -118,7 +123,7 @@ def banner(shown: "DigitData | Sequence[Run]") -> None:
         return
     n_train, n_test = sizes
     text = (
-        f"> ⚠️ **This is not MNIST.** No MNIST files were found and no download answered: this "
+        f"> ⚠️ **This is not MNIST.** MNIST's files were neither found nor downloaded: this "
         f"page shows the built-in sample of {n_train + n_test:,} digits ({n_train:,} for "
         f"training, {n_test:,} for testing). Its numbers say nothing about the results on MNIST."
     )
