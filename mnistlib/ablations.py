@@ -5,10 +5,11 @@ tried for each technique on the validation split of the training digits; TECHNIQ
 values that came out best there, by `tuning.choose`. No test digit took part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mnistlib.config import RECIPES, TITLES, Recipe
+from mnistlib.errors import DataError
 from mnistlib.runs import Run
 
 BASELINE = RECIPES["lenet5"]
@@ -80,7 +81,17 @@ def label(row: str) -> str:
     return names.get(row, short)
 
 
-def by_row(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each row, in the order of ROWS; rows without runs and other runs are left out."""
+def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Run]]:
+    """The runs of each row, in the order of ROWS; rows without runs and other runs are left out.
+
+    Raises:
+        DataError: a row that is `needed` has fewer than two runs.
+    """
     found = {name: [run for run in runs if run.recipe == ROWS[name]] for name in ROWS}
+    short = [name for name in needed if len(found[name]) < 2]
+    if short:
+        raise DataError(
+            f"found {len(runs)} runs, but not two of {', '.join(short)}; make them with: "
+            "python -m mnistlib study"
+        )
     return {name: those for name, those in found.items() if those}

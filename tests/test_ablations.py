@@ -12,9 +12,11 @@ from mnistlib.ablations import (
     TECHNIQUES,
     WITHIN,
     WITHOUT,
+    by_row,
     label,
 )
 from mnistlib.config import RECIPES, named
+from mnistlib.errors import DataError
 from mnistlib.train import initial
 
 
@@ -74,3 +76,8 @@ def test_rows_have_names_for_people():
 def test_the_two_families_hold_every_row_but_the_baseline_and_the_mlp():
     assert sorted([*ALONE, *WITHIN]) == sorted(ROWS.keys() - {"lenet5", "mlp"})
     assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
+
+
+def test_a_needed_row_without_two_runs_is_named():
+    with pytest.raises(DataError, match=r"found 0 runs, but not two of lenet5, mlp; make them"):
+        by_row([], needed=["lenet5", "mlp"])

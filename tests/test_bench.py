@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
 
 from mnistlib import plots
 from mnistlib.__main__ import main
@@ -17,11 +19,15 @@ from mnistlib.bench import CONTESTANTS, Settings, bench, results
 from mnistlib.bench.contestants import choose
 from mnistlib.bench.matmul import step_macs
 from mnistlib.bench.processes import turns
+from mnistlib.bench.profiling import KINDS, REST, summed
+from mnistlib.bench.reference import Net
 from mnistlib.bench.targets import measured
+from mnistlib.bench.variants import NETWORKS
 from mnistlib.errors import DataError, UserError
+from mnistlib.model import BACKGROUND, LeNet5
 
 TINY = Settings(batches=2, repetitions=2, warm_up=1, threads=1)
-NAMES = ["reference", "pictures", "ours", "floor", "two_runs", "read_tar", "whole_run"]
+NAMES = ["reference", "pictures", "ours", "floor", "step_ours", "two_runs", "read_tar", "whole_run"]
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,43 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.communicate()[1].endswith("stopped; files that were finished stay\n")
     assert (process.returncode, list(tmp_path.iterdir())) == (130, [])
+
+
+def test_the_record_says_where_the_time_of_a_step_goes(made):
+    shares = results(made[0]).attrs["profile"]
+    assert list(shares) == [*KINDS, REST]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["convolution"] > shares["optimizer"] > 0
+
+
+def test_operations_are_summed_by_kind():
+    times = [("aten::mkldnn_convolution", 3.0), ("aten::mm", 1.0), ("aten::addmm", 2.0), ("x", 2.0)]
+    found = summed(times)
+    assert (found["convolution"], found["fully connected layers"], found[REST]) == (
+        3 / 8,
+        3 / 8,
+        2 / 8,
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_variant_of_the_step_computes_the_same_function(name):
+    twin = LeNet5().to(memory_format=torch.channels_last)
+    network = NETWORKS[name]().to(memory_format=torch.channels_last)
+    network.load_state_dict(twin.state_dict())
+    images = torch.randn(8, 1, 28, 28).abs() + BACKGROUND
+    images[:, :, :3] = images[:, :, -3:] = 0.0
+    if isinstance(network, Net):  # which pads with zeros, as most do
+        images = F.pad(images, (2,) * 4)
+        network.conv1.padding = (0, 0)
+    for x, y in zip(gradients(twin, images), gradients(network, images), strict=True):
+        torch.testing.assert_close(x, y)
+
+
+def gradients(network, images):
+    logits = network(images)
+    F.cross_entropy(logits, torch.arange(8)).backward()
+    return [logits, *(p.grad for p in network.parameters())]
 
 
 def test_a_folder_for_the_record_is_refused_before_anything_is_timed(tiny, tmp_path):

@@ -8,6 +8,7 @@ from mnistlib.errors import pick
 TRAINING, DISTORTED = "training", "training with distortion"
 READING, TESTING, WHOLE = "reading", "testing", "a whole run"
 SIDE_BY_SIDE, FLOOR = "side by side", "floor"
+VARIANTS = "steps alone"
 
 IMAGES = 60_000  # what times are scaled to: MNIST's training images
 TEST_IMAGES = 10_000
@@ -61,6 +62,11 @@ def _reading(title: str, function: str, **rest) -> Contestant:
     return Contestant(title, READING, "reading", function, **rest)
 
 
+def _step(title: str, network: str, ours: bool = False, **options) -> Contestant:
+    options = {"network": network, **options}
+    return Contestant(title, VARIANTS, "variants", "step", options, "step_usual", ours)
+
+
 TWO_WORKERS = {"workers": 2}
 ELASTIC = {"augment": "affine+elastic"}
 
@@ -80,6 +86,11 @@ CONTESTANTS = {
         "mnistlib, affine + elastic", DISTORTED, options=ELASTIC, against="reference_distorted"
     ),
     "floor": Contestant(f"{SIDE}×{SIDE} matrix product", FLOOR, "matmul", "product"),
+    "step_usual": _step("as usually written", "usual"),
+    "step_layout": _step("channels last", "usual", channels_last=True),
+    "step_order": _step("… pooling before ReLU", "pool first", channels_last=True),
+    "step_ours": _step("… fused optimizer: mnistlib", "ours", True, channels_last=True, fused=True),
+    "step_padded": _step("… maps padded to eight", "padded", channels_last=True, fused=True),
     "one_run": _ours("one run with 2 threads", SIDE_BY_SIDE, threads=2),
     "two_runs": _ours(
         "two runs with 1 thread each", SIDE_BY_SIDE, threads=1, processes=2, against="one_run"
@@ -97,6 +108,7 @@ CONTESTANTS = {
 TOGETHER = (
     (TRAINING, DISTORTED, FLOOR),
     (SIDE_BY_SIDE,),
+    (VARIANTS,),
     (READING, TESTING),
     (WHOLE,),
 )

@@ -27,8 +27,16 @@ FORMAT = "mnistlib bench 1"
 LIBRARIES = ("torch", "torchvision", "numpy", "pillow")
 
 
-def make(data: DigitData, settings: Settings, samples: Mapping[str, Sequence[Sample]]) -> dict:
-    """The record of a bench, ready for JSON."""
+def make(
+    data: DigitData,
+    settings: Settings,
+    samples: Mapping[str, Sequence[Sample]],
+    profile: Mapping[str, float],
+) -> dict:
+    """The record of a bench, ready for JSON.
+
+    `profile` has the shares of a step's time by kind of operation; empty if it was not profiled.
+    """
     rows = [_row(name, CONTESTANTS[name], found) for name, found in samples.items()]
     summaries = [_summary(row) for row in rows]
     return {
@@ -46,6 +54,7 @@ def make(data: DigitData, settings: Settings, samples: Mapping[str, Sequence[Sam
         "rows": rows,
         "ratios": _ratios(summaries),
         "targets": measured({row["name"]: row for row in summaries}),
+        "profile": dict(profile),
     }
 
 
@@ -86,9 +95,10 @@ def results(path: str | Path) -> "pd.DataFrame":
     Columns: name, title, group, ours, per (images that its seconds are for), seconds (median), low,
     high (fastest and slowest repetition), n (repetitions), ratio (of the median of the contestant
     that it is held against to its own: 3 is three times as fast; NaN where there is none) and
-    memory (peak, bytes). Its `attrs` hold machine, versions, dataset, settings, date, targets and
-    `floor`: the seconds of an epoch of LeNet-5 if each of its multiply-accumulates ran at the
-    speed of the fastest float32 matrix product (None if that was not timed).
+    memory (peak, bytes). Its `attrs` hold machine, versions, dataset, settings, date, targets,
+    profile (shares of a step's time by kind of operation) and `floor`: the seconds of an epoch of
+    LeNet-5 if each of its multiply-accumulates ran at the speed of the fastest float32 matrix
+    product (None if that was not timed).
 
     Raises:
         DataError: the file is not there, or no record of a bench.
@@ -119,6 +129,7 @@ def frame(record: dict) -> "pd.DataFrame":
     floors = {row["name"]: row["low"] for row in rows}
     table.attrs = {**{fact: record[fact] for fact in facts}, "floor": floors.get("floor")}
     table.attrs["targets"] = record.get("targets", [])  # records of before have none
+    table.attrs["profile"] = record.get("profile", {})
     return table
 
 

@@ -40,11 +40,20 @@ def bench(
         files.lay_out(data, Path(folder), chosen)
         with _bar(chosen, settings) as bar:
             samples = processes.measure(chosen, folder, settings, lambda _: bar.update())
-    made = record.make(data, settings, samples)
+        profile = _profile(folder, settings, chosen)
+    made = record.make(data, settings, samples, profile)
     record.write(made, out)
     print(table.text(record.frame(made)))
     print(f"wrote {out}")
     return made
+
+
+def _profile(folder: str, settings: Settings, names: list[str]) -> dict[str, float]:
+    if "step_ours" not in names:
+        return {}
+    from mnistlib.bench import profiling
+
+    return profiling.measure(Path(folder), settings.all_threads)
 
 
 def _bar(names: list[str], settings: Settings):

@@ -23,6 +23,8 @@ def text(frame: "pd.DataFrame") -> str:
         parts.append("\n".join([_line(heading, HEADER), *map(_row, members.itertuples())]))
     if frame.attrs["floor"] is not None:
         parts.append(_floor(frame))
+    if frame.attrs["profile"]:
+        parts.append(_profile(frame.attrs["profile"]))
     if frame.attrs["targets"]:
         parts.append("\n".join([_line("targets", GOALS), *map(_goal, frame.attrs["targets"])]))
     return "\n\n".join([*parts, LEGEND])
@@ -69,6 +71,11 @@ def _goal(target: dict) -> str:
 
 def _seconds(value: float) -> str:
     return f"{value:.3f}" if value < 1 else f"{value:.2f}"
+
+
+def _profile(shares: dict[str, float]) -> str:
+    parts = [f"{kind} {share:.0%}" for kind, share in shares.items()]
+    return f"where the time of a step goes, by the profiler:\n  {', '.join(parts)}"
 
 
 def _floor(frame: "pd.DataFrame") -> str:
