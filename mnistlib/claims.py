@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mnistlib.ablations import ALONE, BOTH_WAYS, WITHIN, label
+from mnistlib.ablations import ALONE, BASELINE, BOTH_WAYS, ROWS, WITHIN, label
 from mnistlib.known import KNOWN
 from mnistlib.runs import Run
 from mnistlib.verdicts import both_ways, compare, which
@@ -90,6 +90,69 @@ def table(found: Sequence[Claim]) -> "pd.DataFrame":
     return frame.set_index("claim")
 
 
+def results(study: Study) -> "pd.DataFrame":
+    """One row a recipe, as people read it: error, difference, what it is held against, verdict."""
+    import pandas as pd
+
+    parts = {
+        "baseline": pd.concat([study.duel.iloc[1:], study.added.iloc[1:]]),
+        "all together": study.removed.iloc[1:],
+    }
+    lines = [study.added.iloc[:1].assign(against="")]
+    lines += [part.assign(against=against) for against, part in parts.items()]
+    frame = pd.concat(lines).rename(index=label)
+    return pd.DataFrame(
+        {
+            "test error": [
+                error_words(row).partition(" over")[0] + ")" for row in frame.itertuples()
+            ],
+            "seeds": frame["seeds"],
+            "against": frame["against"],
+            "difference": [_difference(row) for row in frame.itertuples()],
+            "verdict": frame["verdict"],
+        },
+        index=frame.index,
+    )
+
+
+def _difference(row: object) -> str:
+    return _briefly(gain_words(row).replace(" points", ""), ";") if row.against else "–"
+
+
+def _briefly(words: str, end: str) -> str:
+    """Words in parentheses only up to `end`."""
+    return words.partition(end)[0] + ")"
+
+
+def abstract(study: Study) -> str:
+    """The study in a paragraph of Markdown: question, method, results."""
+    alone = study.added.iloc[1:].rename(index=label)
+    techniques, within = alone.drop("all together"), study.removed.iloc[1:].rename(index=label)
+    least, most = techniques["seeds"].min(), study.added["seeds"].max()
+    seeds = f"{least}" if least == most else f"{least} to {most}"
+    lenet5, mlp, reg = study.added.loc["lenet5"], study.duel.loc["mlp"], alone.loc["all together"]
+    return (
+        "**Question.** With equally many parameters, does convolution read handwritten digits "
+        "better than full connections, and which regularization techniques improve it? "
+        f"**Method.** {len(ROWS)} recipes on MNIST, each trained from {seeds} paired seeds for "
+        f"{BASELINE.epochs} epochs on all training digits and scored at the last epoch; values "
+        "were chosen on a validation split. Differences are paired by seed, p-values are those of "
+        f"sign flips, corrected by Holm. **Results.** Test errors: LeNet-5 {error_words(lenet5)}, "
+        f"MLP {error_words(mlp)}, LeNet-5 with all techniques {error_words(reg)}. "
+        f"{alone_words(techniques)} Changes to all together that make it worse: "
+        f"{which(within, 'hurts')}; better: {which(within, 'helps')}."
+    )
+
+
+def alone_words(techniques: "pd.DataFrame") -> str:
+    """The verdicts on the techniques that were added alone, in a sentence."""
+    named = techniques.set_axis(techniques.index.str.removeprefix("+ "))
+    return (
+        f"Added alone, helps: {which(named, 'helps')}; hurts: {which(named, 'hurts')}; "
+        f"no evidence: {which(named, 'no evidence')}."
+    )
+
+
 def error_words(row: object) -> str:
     """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"."""
     low, high = 100 * row.error_low, 100 * row.error_high
@@ -124,7 +187,7 @@ def _together(reg: object) -> Claim:
 def _three_help(alone: "pd.DataFrame") -> Claim:
     n = int((alone["verdict"] == "helps").sum())
     text = "At least three techniques help when each is added alone."
-    return Claim(text, f"{n} of {len(alone)} help: {which(alone, 'helps')}", n >= 3)
+    return Claim(text, f"{n} of {len(alone)} help. {alone_words(alone)}", n >= 3)
 
 
 def _all_help(alone: "pd.DataFrame") -> Claim:

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mnistlib import claims
-from mnistlib.ablations import ALONE, TECHNIQUES, WITHIN, WITHOUT
+from mnistlib.ablations import ALONE, ROWS, TECHNIQUES, WITHIN, WITHOUT
 from mnistlib.claims import Claim, Study
 
 GAIN = 0.001
@@ -75,7 +75,7 @@ def test_three_must_help_alone(study):
     study.added.loc[names[2:], "verdict"] = "no evidence"
     found = claims.claims(study)[3]
     assert not found.supported
-    assert found.evidence == "2 of 8 help: + weight decay and + dropout"
+    assert found.evidence.startswith("2 of 8 help. Added alone, helps: weight decay and dropout;")
 
 
 def test_nothing_that_helps_supports_nothing_about_one_run(study):
@@ -96,3 +96,20 @@ def test_the_table_says_which_stand(study):
     verdicts = claims.table(claims.claims(study))["verdict"]
     assert (verdicts == "supported").sum() == 8
     assert verdicts.iloc[1] == "not supported"
+
+
+def test_the_results_hold_every_row_once_with_what_it_is_held_against(study):
+    frame = claims.results(study)
+    assert len(frame) == len(set(frame.index)) == len(ROWS)
+    base, mlp = frame.loc["baseline"], frame.loc["MLP"]
+    assert (base["test error"], base["difference"]) == ("0.90 % (0.85 to 0.95)", "–")
+    assert (mlp["against"], mlp["difference"]) == ("baseline", "−1.00 (−1.05 to −0.95)")
+    assert frame.loc["all + dropout", "against"] == "all together"
+
+
+def test_the_abstract_names_seeds_errors_and_verdicts(study):
+    study.added.loc["lenet5 + affine", ["seeds", "verdict"]] = [9, "no evidence"]
+    text = claims.abstract(study)
+    assert "each trained from 9 to 10 paired seeds for 30 epochs" in text
+    assert "LeNet-5 0.90 % (0.85 to 0.95 over 10 seeds)" in text
+    assert "hurts: none; no evidence: affine." in text

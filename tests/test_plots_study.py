@@ -94,3 +94,13 @@ def test_both_ways_draws_each_technique_twice_in_points(ax):
     assert ends == [pytest.approx([0.1, 0.3]), pytest.approx([-0.2, 0.0])]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["alone", "beside all others"]
+
+
+def test_the_chosen_shape_is_set_apart(ax):
+    widths, accuracies = np.array([10, 58, 80]), np.array([0.95, 0.97, 0.96])
+    plots.shapes(ax, widths, accuracies, widths == 58, "58-166-36")
+    others, chosen = ax.lines
+    assert (list(others.get_xdata()), list(chosen.get_xdata())) == ([10, 80], [58])
+    assert chosen.get_color() == plots.COLOURS["mlp"]
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["other shapes", "58-166-36"]

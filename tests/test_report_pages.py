@@ -190,3 +190,10 @@ def test_what_the_index_takes_from_files_is_escaped():
 def test_percent_signs_and_the_name_lenet5_do_not_part_at_a_line_break():
     set_text = figures.typeset("LeNet-5: 99.1% and 95 %; 100%")
     assert set_text == "LeNet‑5: 99.1\u00a0% and 95\u00a0%; 100\u00a0%"
+
+
+def test_only_long_cells_of_a_table_break_into_lines():
+    table = f"<table><tr><th>short</th><td>{'word ' * 9}</td></tr></table>"
+    html = pages.page(executed(display_data("text/html", table)), "Page")
+    assert html.count('class="text"') == 1
+    assert '<td class="text">word' in html

@@ -13,7 +13,7 @@ from mnistlib.plots.pictures import (
     feature_maps,
     filters,
 )
-from mnistlib.plots.scores import accuracy_intervals, confusion_matrix, parameters_bars
+from mnistlib.plots.scores import accuracy_intervals, confusion_matrix, parameters_bars, shapes
 from mnistlib.plots.speed import speed
 from mnistlib.plots.study import bands, both_ways, forest, gap, overlap, strips
 from mnistlib.plots.style import COLOURS, colours, legible, percent, percent_axis, title, use_style
@@ -43,6 +43,7 @@ __all__ = [
     "percent",
     "percent_axis",
     "pixel_histogram",
+    "shapes",
     "speed",
     "strips",
     "title",

@@ -8,7 +8,17 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from mnistlib.plots.style import MUTED, colours, legible, mark, percent, percent_axis, title
+from mnistlib.plots.style import (
+    COLOURS,
+    MUTED,
+    OTHER,
+    colours,
+    legible,
+    mark,
+    percent,
+    percent_axis,
+    title,
+)
 
 if TYPE_CHECKING:
     from mnistlib.counting import Layer
@@ -94,6 +104,25 @@ def parameters_bars(layers: Mapping[str, Sequence["Layer"]], ax: Axes) -> Axes:
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.grid(visible=False, axis="y")
     ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def shapes(
+    ax: Axes, widths: np.ndarray, accuracies: np.ndarray, chosen: np.ndarray, name: str
+) -> Axes:
+    """Runs of an MLP's shapes: accuracy against one layer's width, the chosen shape set apart.
+
+    Args:
+        widths: units [n].
+        accuracies: fractions [n].
+        chosen: bool [n], whether a run is of the chosen shape.
+        name: the chosen shape's.
+    """
+    for part, colour, label in ((~chosen, OTHER, "other shapes"), (chosen, COLOURS["mlp"], name)):
+        ax.plot(widths[part], accuracies[part], "o", color=colour, markersize=6, label=label)
+    ax.set(xlabel="units of the first hidden layer", ylabel="validation accuracy")
+    percent_axis(ax.yaxis)
+    ax.legend(loc="lower right")
     return ax
 
 

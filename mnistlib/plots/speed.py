@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from mnistlib.plots.style import BLUE, INK, MUTED, legible
+from mnistlib.plots.style import BLUE, INK, MUTED, OTHER, legible
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OTHER = "#B8B8B8"
 ROOM = 1.22  # of the longest bar: the axis must hold what is written at its end
 
 

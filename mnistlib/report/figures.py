@@ -103,6 +103,13 @@ def tell(text: str) -> None:
     print(typeset(text))
 
 
+def say(text: str) -> None:
+    """Display a paragraph of Markdown with computed numbers in it."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(typeset(text)))
+
+
 def in_short(text: str) -> None:
     """Display the answer, Markdown with computed numbers in it, set apart from the text."""
     from IPython.display import Markdown, display

@@ -10,6 +10,8 @@ from mnistlib.report.markdown import Writer, boxed, clean, formula
 
 KERNEL_FILE = re.compile(r"\S*ipykernel_\d+/\S+\.py:\d+: ")  # where a warning says it comes from
 
+LONG_CELL = re.compile(r"<(t[dh])>(?=[^<]{36})")  # of a table: may break into lines
+
 
 def outputs(results: list[NotebookNode], writer: Writer) -> str:
     """A cell's outputs as HTML; a caption goes below the figure before it."""
@@ -79,7 +81,8 @@ def _latex(output: NotebookNode, source: str, _: Writer) -> str:
 
 
 def _html(output: NotebookNode, source: str, _: Writer) -> str:
-    return f'<div class="said">{boxed(clean(source))}</div>'
+    table = LONG_CELL.sub(r'<\1 class="text">', clean(source))
+    return f'<div class="said">{boxed(table)}</div>'
 
 
 def _plain(output: NotebookNode, source: str, _: Writer) -> str:
