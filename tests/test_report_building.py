@@ -7,7 +7,7 @@ import nbformat.v4 as nb
 import pytest
 
 from mnistlib.errors import UserError
-from mnistlib.report.building import PAGES, Page, build
+from mnistlib.report.building import PAGES, Page, build, source_words
 from mnistlib.report.execute import NotebookError
 from mnistlib.report.files import MARK, own_folder
 from mnistlib.report.refreshing import clean, source_hash
@@ -95,3 +95,11 @@ def test_the_hash_of_sources_sees_code_and_not_prose():
     assert source_hash(notebook) == before
     notebook.cells[0].source = "2"
     assert source_hash(notebook) != before
+
+
+def test_the_index_says_which_pages_are_about_mnist_whatever_the_digits():
+    kept = nb.new_notebook(metadata={"mnistlib": {"outputs_from": "runs"}})
+    fresh = nb.new_notebook(metadata={"mnistlib": {"outputs_from": "MNIST"}})
+    assert source_words(kept, Page("03", "C")) == ", from the records in git, on MNIST"
+    assert source_words(kept, Page("05", "R", {"runs_dir": "runs"})) == ""
+    assert source_words(fresh, Page("01", "D")) == ""

@@ -171,4 +171,15 @@ def _card(page: Page, out: Path) -> object:
     source = f"{page.slug}.ipynb"
     notebook = nbformat.read(out / source, as_version=4)
     question = title(notebook) or page.label
-    return Card(page.label, question, f"{page.slug}.html", source, picture(notebook, page.picture))
+    shown = picture(notebook, page.picture)
+    return Card(
+        page.label + source_words(notebook, page), question, f"{page.slug}.html", source, shown
+    )
+
+
+def source_words(notebook: object, page: Page) -> str:
+    """Says of a page that reads the records in git that it is about MNIST, whatever the rest is."""
+    kept = notebook.metadata.get("mnistlib", {}).get("outputs_from") == "runs"
+    return (
+        ", from the records in git, on MNIST" if kept and "runs_dir" not in page.parameters else ""
+    )
