@@ -4,6 +4,7 @@ import re
 from types import SimpleNamespace
 
 import nbformat.v4 as nb
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -197,3 +198,11 @@ def test_only_long_cells_of_a_table_break_into_lines():
     html = pages.page(executed(display_data("text/html", table)), "Page")
     assert html.count('class="text"') == 1
     assert '<td class="text">word' in html
+
+
+def test_a_tables_index_is_named_in_the_row_of_the_columns():
+    frame = pd.DataFrame({"a": [1], "b": ["word"]}, index=pd.Index(["x"], name="row"))
+    html = pages.page(executed(display_data("text/html", frame.to_html())), "Page")
+    assert re.search(r"<th>row</th>\s*<th>a</th>\s*<th>b</th>", html)
+    assert html.count("<tr") == 2
+    assert '<td class="word">word</td>' in html

@@ -11,6 +11,10 @@ from mnistlib.report.markdown import Writer, boxed, clean, formula
 KERNEL_FILE = re.compile(r"\S*ipykernel_\d+/\S+\.py:\d+: ")  # where a warning says it comes from
 
 LONG_CELL = re.compile(r"<(t[dh])>(?=[^<]{36})")  # of a table: may break into lines
+WORDS_CELL = re.compile(r"<td>(?=[a-z])")  # not a number: starts at the left
+INDEX_ROW = re.compile(  # pandas gives the index's name a row of its own below the columns' names
+    r"<th></th>((?:\s*<th>[^<]*</th>)+\s*</tr>)\s*<tr>\s*(<th>[^<]+</th>)(?:\s*<th></th>)+\s*</tr>"
+)
 
 
 def outputs(results: list[NotebookNode], writer: Writer) -> str:
@@ -81,7 +85,9 @@ def _latex(output: NotebookNode, source: str, _: Writer) -> str:
 
 
 def _html(output: NotebookNode, source: str, _: Writer) -> str:
-    table = LONG_CELL.sub(r'<\1 class="text">', clean(source))
+    table = INDEX_ROW.sub(r"\2\1", clean(source))
+    table = LONG_CELL.sub(r'<\1 class="text">', table)
+    table = WORDS_CELL.sub('<td class="word">', table)
     return f'<div class="said">{boxed(table)}</div>'
 
 
