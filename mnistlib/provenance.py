@@ -1,10 +1,9 @@
 """Where each hyperparameter of the study comes from: the assignment, a source, tuning, or us."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mnistlib.ablations import ALL, ALL_CANDIDATES, BASELINE, CANDIDATES, TECHNIQUES
-from mnistlib.augment import DEFAULT, SMOOTHNESS
+from mnistlib.augment import DEFAULT, SMOOTHNESS, Strength
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,23 +17,22 @@ TUNED = {  # the one value of each technique that was tuned
     "averaging": "ema_decay",
     "one-cycle": "learning_rate",
 }
-ASSIGNMENT, BY_HAND = "the assignment", "set by hand before the trials, not tuned"
+ASSIGNMENT, BY_HAND = "the assignment", "set by hand, not tuned"
 
 
 def provenance() -> "pd.DataFrame":
     """One row a hyperparameter, in the order of use: where it acts, its value, where from."""
     import pandas as pd
 
-    bounds = ", ".join(f"{name} {value:g}" for name, value in asdict(DEFAULT).items())
     rows = [
         ("all rows", "batch size", f"{BASELINE.batch_size}", ASSIGNMENT),
-        ("all rows", "epochs", f"{BASELINE.epochs}", "set before the study, equal for all rows"),
+        ("all rows", "epochs", f"{BASELINE.epochs}", "set beforehand, equal for all"),
         ("baseline", "learning rate, constant", f"{BASELINE.learning_rate:g}", ASSIGNMENT),
         ("baseline", "momentum", f"{BASELINE.momentum:g}", ASSIGNMENT),
         *(_tuned(technique) for technique in TUNED),
         ("batch norm", "momentum and ε", "0.1, 1e-5", "PyTorch's defaults"),
         ("one-cycle", "share of steps before the peak", "0.3", "PyTorch's default"),
-        ("affine, elastic", "bounds at distortion 1", bounds, BY_HAND),
+        ("affine, elastic", "bounds at distortion 1", _bounds(DEFAULT), BY_HAND),
         ("elastic", "smoothness σ, pixels", f"{SMOOTHNESS:g}", "Simard et al. 2003"),
         ("all together", "weight decay, distortion", _pair(ALL), _pairs()),
         ("all together", "peak learning rate", f"{ALL.learning_rate:g}", BY_HAND),
@@ -42,6 +40,11 @@ def provenance() -> "pd.DataFrame":
         ("all together", "EMA decay", f"{ALL.ema_decay:g}", BY_HAND),
     ]
     return pd.DataFrame(rows, columns=["where", "hyperparameter", "value", "from"])
+
+
+def _bounds(at: Strength) -> str:
+    affine = f"{at.degrees:g}°, {at.pixels:g} px, {100 * at.scale:g} %, shear {at.shear:g}"
+    return f"{affine}; elastic {at.elastic:g} px"
 
 
 def _tuned(technique: str) -> tuple[str, str, str, str]:
