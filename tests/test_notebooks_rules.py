@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from mnistlib.paths import NOTEBOOKS
@@ -15,7 +16,7 @@ from mnistlib.report.refreshing import WIDGET, source_hash
 NOTEBOOK_FILES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 LONGEST_CELL = 15  # lines
 MACHINE = re.compile(r"/(home|Users|root|tmp|work|var|opt|mnt)/|[A-Z]:\\\\")  # starts of paths
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 @pytest.fixture(params=NOTEBOOK_FILES, ids=lambda path: path.stem, scope="module")
@@ -63,7 +64,7 @@ def test_says_what_its_outputs_are_made_from(notebook):
 def test_defines_nothing(notebook):
     trees = [ast.parse(cell.source) for cell in code(notebook)]
     found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, DEFINITIONS)]
-    assert [node.name for node in found] == []
+    assert [ast.unparse(node)[:60] for node in found] == []
 
 
 def test_cells_are_short(notebook):
@@ -105,6 +106,14 @@ def test_explains_each_parameter_in_its_one_cell_of_parameters(notebook):
     lines = [line for line in cells[0].source.splitlines() if line.strip()]
     assert [line for line in lines if not re.match(r"\w+: \w+ = .+  # \S", line)] == []
     assert len(assigned(cells[0].source)) == len(lines)
+
+
+def test_papermill_tells_every_parameter_with_its_help(notebook, request):
+    path = NOTEBOOKS / f"{request.node.callspec.id}.ipynb"
+    cell = next(c for c in code(notebook) if "parameters" in c.metadata.get("tags", []))
+    found = papermill.inspect_notebook(str(path))
+    assert list(found) == list(assigned(cell.source))
+    assert all(parameter["help"] for parameter in found.values())
 
 
 def test_checks_its_parameters_in_the_next_code_cell(notebook):

@@ -1,0 +1,53 @@
+"""The house's floors: a module of mnistlib imports only from floors below its own, or its own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from mnistlib.paths import ROOT
+
+FLOORS = (  # from the ground; a name is that of a module or of a whole package
+    {"errors", "paths", "lazy", "atomic", "seeding", "known"},
+    {"config", "stats"},
+    {"counting", "paired", "dataset"},
+    {"runs", "model", "augment"},
+    {"batches", "optimizers", "weights", "ablations", "plots", "explore"},
+    {"loops", "headline", "verdicts", "provenance"},
+    {"course", "claims"},
+    {"checkpoints"},
+    {"train"},
+    {"study", "session"},
+    {"tuning", "bench", "report"},
+    {"__main__", "__init__"},
+)
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+PACKAGE = ROOT / "mnistlib"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def home(path: Path) -> str:
+    """The module's name below mnistlib, or that of the package that it is in."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """What of mnistlib a module imports anywhere in it, by the names in FLOORS."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "mnistlib":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnistlib."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_every_module_has_a_floor():
+    assert {home(path) for path in MODULES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_only_downwards(path):
+    own = FLOOR[home(path)]
+    above = {name for name in imported(path) - {home(path)} if FLOOR[name] >= own}
+    assert above == set()
