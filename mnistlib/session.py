@@ -11,6 +11,7 @@ from mnistlib import plots, runs, weights
 from mnistlib.atomic import write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
+from mnistlib.kept import own_output
 from mnistlib.stats import wilson
 from mnistlib.train import fit, initial
 
@@ -26,8 +27,12 @@ def train_and_save(
     """Train, print a line per epoch, and write record, weights and the four curves below `out`.
 
     A run that was stopped goes on from its last finished epoch.
+
+    Raises:
+        UserError: the digits are not MNIST, and `out` is where git keeps results on MNIST.
     """
     data = load(data_dir)
+    own_output(out, data)
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
     model = initial(recipe, seed)
     checkpoint = out / "unfinished" / f"{runs.key(recipe, seed, data.fingerprint)[:12]}.safetensors"

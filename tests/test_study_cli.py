@@ -133,7 +133,8 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
         (["--epochs", "0"], "epochs=0 is out of range"),
         (["--jobs", "0"], "jobs=0"),
         (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "leave one of the two out"),
-        (["--out", str(paths.RUNS)], "holds runs on MNIST only"),
+        (["--out", str(paths.RUNS)], "holds results on MNIST only"),
+        (["--out", str(paths.RUNS / "tuning")], "holds results on MNIST only"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(options, message, folder, tmp_path, capsys):

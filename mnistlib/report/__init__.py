@@ -15,6 +15,7 @@ _HOMES = {
     "choice": "parameters",
     "flag": "parameters",
     "folder": "parameters",
+    "own_output": "files",
     "whole": "parameters",
     "build": "building",
     "refresh": "refreshing",

@@ -8,7 +8,7 @@ from pathlib import Path
 from mnistlib import paths, runs
 from mnistlib.ablations import ROWS
 from mnistlib.dataset import DigitData, load
-from mnistlib.errors import UserError
+from mnistlib.kept import own_output
 from mnistlib.study import StudyError, study
 from mnistlib.study.estimate import dry_run
 from mnistlib.study.plan import choose, parse_seeds
@@ -66,6 +66,4 @@ def _folder(data: DigitData, out: Path | None, epochs: int | None) -> Path:
     """Only the study itself goes into the records behind the report: no trial, no other digits."""
     if out is None:
         return paths.RUNS if data.name == "MNIST" and epochs is None else paths.OUT / "runs"
-    if data.name != "MNIST" and out.resolve() == paths.RUNS:
-        raise UserError(f"{out}: holds runs on MNIST only, and these digits are {data.name}")
-    return out
+    return own_output(out, data, parts=())

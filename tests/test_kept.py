@@ -1,0 +1,32 @@
+from dataclasses import replace
+
+import pytest
+
+from mnistlib import paths, report
+from mnistlib.errors import UserError
+from mnistlib.kept import own_output
+
+KEPT = [paths.RUNS, paths.RUNS / "tuning", paths.WEIGHTS, paths.FIGURES / "new"]
+
+
+@pytest.mark.parametrize("out", [*KEPT, paths.ROOT, paths.ROOT / "data", paths.OUT / "../data"])
+def test_other_digits_stay_out_of_what_git_keeps(out, tiny):
+    with pytest.raises(UserError, match=r"holds results on MNIST only.* are tiny; give another"):
+        own_output(out, tiny)
+    assert own_output(out, replace(tiny, name="MNIST")) == out
+
+
+def test_a_link_to_what_git_keeps_is_no_way_around(tiny, tmp_path):
+    (tmp_path / "link").symlink_to(paths.RUNS)
+    with pytest.raises(UserError, match="link: holds results on MNIST only"):
+        own_output(tmp_path / "link", tiny)
+
+
+def test_other_folders_are_free(tiny, tmp_path):
+    for out in (tmp_path, paths.OUT, paths.ROOT / "figures2"):
+        assert own_output(out, tiny) == out
+    assert own_output(paths.ROOT, tiny, parts=()) == paths.ROOT
+
+
+def test_notebooks_find_it_in_the_report():
+    assert report.own_output is own_output
