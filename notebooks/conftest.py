@@ -7,11 +7,14 @@ run and their assertions still hold, but outputs of other digits cannot match.
 
 import os
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 UNCOMPARED = pytest.StashKey[set]()  # names of the notebooks that ran on other digits
 os.environ["MNIST_OFFLINE"] = "1"  # kernels inherit it: no test touches the network
+if given := os.environ.get("MNIST_DIR"):  # they work in the notebooks' folder
+    os.environ["MNIST_DIR"] = str(Path(given).expanduser().absolute())
 
 
 @cache

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnistlib import paths
-from mnistlib.dataset import canonical, export, idx, load, mirrors, png
+from mnistlib.dataset import canonical, export, idx, load, mirrors, place, png
 from mnistlib.dataset.digits import DigitData, Digits
 from mnistlib.dataset.sample import sample
 from mnistlib.errors import DataError
@@ -69,6 +69,24 @@ def test_mnist_is_known_by_content_in_every_format(tmp_path, as_mnist, write):
     found = load(tmp_path / "some")
     assert (found.name, found.train.name, found.is_sample) == ("MNIST", "MNIST train", False)
     assert found.fingerprint == as_mnist.fingerprint
+
+
+def test_the_place_is_a_whole_path_or_a_name(tmp_path, tiny, monkeypatch, own_raw):
+    assert place() == "the sample"
+    write_torchvisions_way(tiny, tmp_path / "some")
+    monkeypatch.chdir(tmp_path)
+    assert place("some") == str(tmp_path / "some" / "MNIST" / "raw")
+    write_idx(tiny, own_raw)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert place() == "data/raw"
+    monkeypatch.setenv("MNIST_DIR", "some")
+    assert place() == place("some")
+
+
+def test_of_an_archive_its_folder_is_asked_for(tmp_path, tiny):
+    export(tiny, tmp_path)
+    with pytest.raises(DataError, match=r"train\.tar: is a file, .*; give its folder"):
+        load(tmp_path / "train.tar")
 
 
 @pytest.mark.usefixtures("own_cache")

@@ -7,7 +7,7 @@ import nbformat.v4 as nb
 import pytest
 
 from mnistlib.errors import UserError
-from mnistlib.report.building import PAGES, Page, build, source_words
+from mnistlib.report.building import PAGES, Page, _environment, build, source_words
 from mnistlib.report.execute import NotebookError
 from mnistlib.report.files import MARK, own_folder
 from mnistlib.report.refreshing import clean, source_hash
@@ -56,6 +56,16 @@ def test_an_unknown_page_is_refused_before_anything_runs(tmp_path):
 def test_missing_digits_are_refused_before_anything_runs(tmp_path):
     with pytest.raises(UserError, match="there is no such folder"):
         build(tmp_path / "out", data_dir=tmp_path / "none")
+
+
+def test_kernels_elsewhere_get_the_whole_path_of_the_digits(tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    assert _environment(None) == {"MNIST_DIR": str(tmp_path / "digits")}
+    monkeypatch.delenv("MNIST_DIR")
+    assert _environment("digits") == {"MNIST_DIR": str(tmp_path / "digits")}
+    assert _environment(None) == {}
 
 
 def test_a_folder_with_files_of_others_is_left_alone(tmp_path):

@@ -55,8 +55,16 @@ def test_a_folder_must_exist_where_it_is_read(tmp_path):
 def test_a_file_is_no_folder_to_write_to(tmp_path):
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(ParameterError, match="expected a folder, found a file"):
-        check(names(out_dir=str(path)), out_dir=folder())
+    for rule in (folder(), folder(exists=True)):
+        with pytest.raises(
+            ParameterError, match="expected a folder, found a file; give its folder"
+        ):
+            check(names(out_dir=str(path)), out_dir=rule)
+
+
+def test_the_home_folder_of_nobody_is_refused():
+    with pytest.raises(ParameterError, match=r"~nobody-here/x: there is no home folder"):
+        check(names(out_dir="~nobody-here/x"), out_dir=folder())
 
 
 def test_an_error_shows_as_one_line_without_a_traceback():

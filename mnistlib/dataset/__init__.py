@@ -10,6 +10,7 @@ _HOMES = {
     "Digits": "digits",
     "DigitData": "digits",
     "load": "loading",
+    "place": "loading",
     "MNIST": "torch_dataset",
     "MEAN": "normalisation",
     "STD": "normalisation",

@@ -47,4 +47,5 @@ def expanded(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise DataError(f"{shown(path)}: {error}; give the folder's whole path") from error
+        found = "there is no home folder of that name"
+        raise DataError(f"{shown(path)}: {found}; give the folder's whole path") from error

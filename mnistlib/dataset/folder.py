@@ -32,7 +32,9 @@ def read_pair(root: Path) -> DigitData:
     with listing(root):
         if not root.is_dir():
             found = "is a file" if root.exists() else "no such folder"
-            raise DataError(f"{shown(root)}: {found}, expected a folder that holds {LAYOUTS}")
+            way_out = "; give its folder" if root.exists() else ""
+            expected = f"expected a folder that holds {LAYOUTS}"
+            raise DataError(f"{shown(root)}: {found}, {expected}{way_out}")
         folder = find(root)
         if folder is None:
             raise DataError(f"{shown(root)}: no digits found, expected {LAYOUTS}{_half(root)}")

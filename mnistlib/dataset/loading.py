@@ -31,6 +31,15 @@ def load(data_dir: str | Path | None = None) -> DigitData:
     return _from_raw() or _from_mirrors()
 
 
+def place(data_dir: str | Path | None = None) -> str:
+    """Where load(data_dir) has just found digits: a whole path, "data/raw" or "the sample"."""
+    given = data_dir or os.environ.get("MNIST_DIR")
+    found = folder.find(files.expanded(given) if given else paths.RAW)
+    if found is None:
+        return "the sample"
+    return str(found.resolve()) if given else str(paths.RAW.relative_to(paths.ROOT))
+
+
 def _from_raw() -> DigitData | None:
     """The digits in data/raw, None if it has none; MNIST in part is MNIST damaged."""
     if folder.find(paths.RAW) is None:

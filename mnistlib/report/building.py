@@ -1,10 +1,12 @@
 """The whole report: notebooks executed one after another, each a page, and an index."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnistlib.config import TITLES
+from mnistlib.dataset.files import expanded
 from mnistlib.errors import UserError, pick
 from mnistlib.paths import NOTEBOOKS, OUT, ROOT
 from mnistlib.report.progress import progress
@@ -84,7 +86,7 @@ def build(
     """
     from mnistlib.report.files import own_folder
 
-    out = Path(out).expanduser().resolve()
+    out = expanded(out).resolve()
     chosen = [pick("page", slug, [page.slug for page in pages]) for slug in only or ()]
     own_folder(out, clear=not chosen)
     work = [page for page in pages if not chosen or page.slug in chosen]
@@ -98,11 +100,15 @@ def build(
 
 
 def _environment(data_dir: str | Path | None) -> dict[str, str]:
-    """The digits' folder travels as a variable: a parameter would be seen in the notebook."""
-    if not data_dir:
+    """The digits' folder travels as a variable: a parameter would be seen in the notebook.
+
+    It is a whole path, since kernels work in other folders.
+    """
+    given = data_dir or os.environ.get("MNIST_DIR")
+    if not given:
         return {}
-    path = Path(data_dir).expanduser().resolve()
-    if not path.exists():
+    path = expanded(given).resolve()
+    if not path.is_dir():
         raise UserError(f"{path}: there is no such folder; give the one that holds the digits")
     return {"MNIST_DIR": str(path)}
 

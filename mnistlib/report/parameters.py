@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+from mnistlib.dataset.files import expanded
 from mnistlib.errors import UserError, pick
 
 Rule = Callable[[str, object], object]
@@ -104,7 +105,7 @@ def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
 
     Args:
         default: what "" stands for.
-        exists: whether what is given must be there already; then an archive will do as well.
+        exists: whether what is given must be there already.
     """
 
     def rule(name: str, value: object) -> Path | None:
@@ -112,11 +113,13 @@ def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
             return None if default is None else Path(default)
         if not isinstance(value, str):
             raise ParameterError(f"{name}={value!r}: expected the path of a folder")
-        path = Path(value).expanduser()
+        path = expanded(value)
         if exists and not path.exists():
             raise ParameterError(f"{name}={value!r}: there is no such folder; correct the path")
-        if not exists and path.is_file():
-            raise ParameterError(f"{name}={value!r}: expected a folder, found a file")
+        if path.is_file():
+            raise ParameterError(
+                f"{name}={value!r}: expected a folder, found a file; give its folder"
+            )
         return path
 
     return rule
