@@ -45,7 +45,7 @@ def _add(commands, name: str, run, about: str) -> argparse.ArgumentParser:
     command.add_argument(
         "--data",
         metavar="PATH",
-        help="folder or archive with the digits (default: $MNIST_DIR, data/raw, a download, "
+        help="folder with the digits or their archives (default: $MNIST_DIR, data/raw, a download, "
         "and where none of them answers, the built-in sample)",
     )
     return command
@@ -158,11 +158,12 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import describe, load
+    from mnistlib.dataset import describe, load, place
 
     facts = describe(load(options.data))
     print(f"{facts.name}: {facts.n_train:,} training and {facts.n_test:,} test digits")
-    print(f"found as {facts.origin}; fingerprint {facts.fingerprint}")
+    print(f"found in {place(options.data)}, as {facts.origin}")
+    print(f"fingerprint {facts.fingerprint}")
     for name, digest, known in facts.files:
         print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
     for digit, train, test in facts.classes:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from mnistlib import paths
 from mnistlib.__main__ import main
 from mnistlib.dataset import export, load
 from mnistlib.runs import load_all
@@ -54,6 +55,12 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(arguments, message, capsys)
     assert message in printed
     assert printed.startswith("mnistlib: error: ")
     assert printed.count("\n") == 1
+
+
+def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
+    for out in (paths.RUNS, paths.ROOT):
+        assert main(["train", "mlp", "--data", str(folder), "--out", str(out)]) == 2
+        assert "holds results on MNIST only" in capsys.readouterr().err
 
 
 def test_export_does_not_overwrite_unless_told(folder, capsys):
