@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 
 from mnistlib.dataset import Digits
+from mnistlib.errors import DataError
 
 
 def moments(images: np.ndarray) -> tuple[float, float]:
@@ -22,6 +23,22 @@ def moments(images: np.ndarray) -> tuple[float, float]:
     mean = Fraction(sum(c * v for v, c in enumerate(counts)), n)
     square = Fraction(sum(c * v * v for v, c in enumerate(counts)), n)
     return float(mean / 255), sqrt(square - mean**2) / 255
+
+
+def with_all_classes(digits: Digits, least: int) -> Digits:
+    """The same digits, once it is sure that there are enough of each class.
+
+    Raises:
+        DataError: a class from 0 to 9 has fewer than `least` of them.
+    """
+    counts = np.bincount(digits.labels, minlength=10)
+    few = [f"{counts[digit]} of class {digit}" for digit in np.flatnonzero(counts < least)]
+    if few:
+        raise DataError(
+            f"{digits.name}: found {', '.join(few)}, expected at least {least} of each class "
+            "from 0 to 9; give a data set that has them"
+        )
+    return digits
 
 
 def repeats(*splits: Digits) -> int:

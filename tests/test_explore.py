@@ -3,6 +3,7 @@ import pytest
 
 from mnistlib import explore
 from mnistlib.dataset import Digits
+from mnistlib.errors import DataError
 
 
 def test_moments_are_those_of_the_pixels(tiny):
@@ -46,3 +47,10 @@ def test_distorted_versions_are_drawn_anew_and_depend_on_the_seed(tiny):
     assert (found == explore.distorted(images, "affine", 4, seed=1)).all()
     assert (found != explore.distorted(images, "affine", 4, seed=2)).any()
     assert (explore.distorted(images, "none", 1)[:, 0] == images.astype(np.float32) / 255).all()
+
+
+def test_a_class_with_too_few_digits_is_named(tiny):
+    assert explore.with_all_classes(tiny.train, 2) is tiny.train
+    part = tiny.train.take(np.flatnonzero(tiny.train.labels != 3), "part")
+    with pytest.raises(DataError, match="part: found 0 of class 3, expected at least 2 of each"):
+        explore.with_all_classes(part, 2)
