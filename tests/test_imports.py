@@ -11,7 +11,7 @@ FLOORS = (  # from the ground; a name is that of a module or of a whole package
     {"errors", "paths", "lazy", "atomic", "seeding", "known"},
     {"config", "stats"},
     {"counting", "paired", "dataset"},
-    {"runs", "model", "augment"},
+    {"runs", "kept", "model", "augment"},
     {"batches", "optimizers", "weights", "ablations", "plots", "explore"},
     {"loops", "headline", "verdicts", "provenance"},
     {"course", "claims"},
