@@ -1,7 +1,9 @@
 """The command line: python -m mnistlib {report, train, study, data, export, bench}."""
 
 import argparse
+import os
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,23 +11,52 @@ from mnistlib import paths
 from mnistlib.bench.contestants import CONTESTANTS, choose
 from mnistlib.bench.settings import QUICK, Settings
 from mnistlib.config import RECIPES, TITLES, recipe
-from mnistlib.errors import UserError
+from mnistlib.dataset.files import expanded
+from mnistlib.errors import UserError, within
+
+MAX_SEED = 2**32 - 1  # as of the notebooks' parameters
+MAX_THREADS = 1024
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, 2 for a mistake that has a message, 130 after Ctrl-C."""
+    """Run one command; returns 0, 2 for a mistake that has a message, 130 after Ctrl-C.
+
+    141 where the reader of its output has gone.
+    """
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return _run(options)
     except UserError as error:
-        print(f"mnistlib: error: {error}", file=sys.stderr)
-        return 2
+        return _say(f"error: {error}", 2)
+    except BrokenPipeError:  # as in `… data | head -1`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still unsaid
+        return 141
     except OSError as error:
-        print(f"mnistlib: error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
+        named = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        return _say(f"error: {named}{reason}", 2)
     except KeyboardInterrupt:
-        print("mnistlib: stopped; files that were finished stay", file=sys.stderr)
-        return 130
+        return _say("stopped; files that were finished stay", 130)
+
+
+def _run(options: argparse.Namespace) -> int:
+    for name in ("data", "out"):
+        if value := getattr(options, name, None):
+            setattr(options, name, type(value)(expanded(value)))
+    code = options.run(options) or 0
+    sys.stdout.flush()  # an error in this shows here rather than at the very end
+    return code
+
+
+def _say(line: str, code: int) -> int:
+    print(f"mnistlib: {line}", file=sys.stderr)
+    return code
+
+
+def _warn(message: Warning, *_) -> None:
+    _say(f"warning: {' '.join(str(message).split())}", 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,6 +167,9 @@ def _report(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> None:
     changes = {} if options.epochs is None else {"epochs": options.epochs}
     chosen = recipe(options.model, **changes)  # before the slow imports: a typo answers at once
+    within("seed", options.seed, 0, MAX_SEED)
+    if options.threads is not None:
+        within("threads", options.threads, 1, MAX_THREADS)
     from mnistlib.session import train_and_save
 
     train_and_save(chosen, options.seed, options.data, options.out, options.device, options.threads)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from mnistlib.errors import UserError, pick
+from mnistlib.errors import UserError, pick, within
 
 MODELS = ("lenet5", "mlp", "lenet5_reg")
 TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5_reg": "Regularized LeNet-5"}
@@ -88,9 +88,7 @@ class Recipe:
             raise UserError(f"{name}={value!r} is a {type(value).__name__}; give {wanted.__name__}")
 
     def _check_range(self, name: str, low: float, high: float) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise UserError(f"{name}={value!r} is out of range; give {low} to {high}")
+        within(name, getattr(self, name), low, high)
 
 
 RECIPES: dict[str, Recipe] = {

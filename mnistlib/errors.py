@@ -20,6 +20,13 @@ class TrainingError(UserError):
     """Training that cannot go on, such as a loss that is no longer finite."""
 
 
+def within(name: str, value: float, low: float, high: float) -> float:
+    """Return `value` if it lies between the bounds, else raise UserError that names them."""
+    if low <= value <= high:
+        return value
+    raise UserError(f"{name}={value!r} is out of range; give {low} to {high}")
+
+
 def pick(kind: str, name: object, valid: Iterable[str]) -> str:
     """Return `name` if it is one of `valid`, else raise UserError that lists the valid names."""
     names = list(valid)

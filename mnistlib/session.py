@@ -13,7 +13,7 @@ from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
 from mnistlib.kept import own_output
 from mnistlib.stats import wilson
-from mnistlib.train import fit, initial
+from mnistlib.train import fit, initial, pick_device
 
 
 def train_and_save(
@@ -29,8 +29,10 @@ def train_and_save(
     A run that was stopped goes on from its last finished epoch.
 
     Raises:
-        UserError: the digits are not MNIST, and `out` is where git keeps results on MNIST.
+        UserError: the digits are not MNIST, and `out` is where git keeps results on MNIST; or
+            the device is not there.
     """
+    pick_device(device)  # before the digits: a mistake answers at once
     data = load(data_dir)
     own_output(out, data)
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")

@@ -1,6 +1,8 @@
+import os
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
@@ -34,10 +36,20 @@ def test_train_prints_a_line_an_epoch_and_writes_record_weights_and_curves(
 
 
 def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
-    assert main(["export", "--data", str(folder), "--out", str(tmp_path / "again")]) == 0
-    assert load(tmp_path / "again").fingerprint == load(folder).fingerprint
-    assert main(["data", "--data", str(folder)]) == 0
-    assert "200" in capsys.readouterr().out
+    again = tmp_path / "again"
+    assert main(["export", "--data", str(folder), "--out", str(again)]) == 0
+    written = [f"wrote {again / name}" for name in ("train.tar", "test.tar")]
+    assert capsys.readouterr().out.splitlines() == written
+    assert main(["data", "--data", str(again)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    data = load(folder)
+    assert lines[:3] == [
+        "again: 200 training and 100 test digits",
+        f"found in {again}, as a folder of tar archives",
+        f"fingerprint {data.fingerprint}",
+    ]
+    assert f"sha256 {data.test.digests[1]} (not MNIST)" in lines[6]
+    assert lines[7:] == [f"  class {digit}:     20 training     10 test" for digit in range(10)]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +58,15 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
         (["train", "lenet"], "Did you mean 'lenet5'? Valid: lenet5, mlp, lenet5_reg"),
         (["train", "mlp", "--epochs", "-1"], "epochs=-1 is out of range"),
         (["train", "mlp", "--data", "/nowhere"], "/nowhere"),
+        (["train", "mlp", "--threads", "-2"], "threads=-2 is out of range; give 1 to 1024"),
+        (["train", "mlp", "--threads", "0"], "threads=0 is out of range; give 1 to 1024"),
+        (["train", "mlp", "--threads", "100000000"], "give 1 to 1024"),
+        (["train", "mlp", "--seed", "-1"], "seed=-1 is out of range; give 0 to 4294967295"),
+        (["train", "mlp", "--seed", "4294967296"], "give 0 to 4294967295"),
+        (["train", "mlp", "--device", "meta"], "device 'meta' is not to be had"),
         (["data", "--data", "/nowhere"], "/nowhere"),
+        (["data", "--data", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
+        (["export", "--out", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
@@ -55,6 +75,53 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(arguments, message, capsys)
     assert message in printed
     assert printed.startswith("mnistlib: error: ")
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--data", "--out"])
+def test_the_home_folder_is_known_to_each_option(option, monkeypatch, tmp_path):
+    given = {}
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("mnistlib.__main__._export", lambda options: given.update(vars(options)))
+    assert main(["export", option, "~/x"]) == 0
+    assert str(given[option[2:]]) == str(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError("nothing\nleft"), "nothing left"),
+        (OSError(28, "No space left on device", "x"), "x: No space left on device"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(error, line, monkeypatch, capsys):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr("mnistlib.dataset.loading.load", refuse)
+    assert main(["data"]) == 2
+    assert capsys.readouterr().err == f"mnistlib: error: {line}\n"
+
+
+def test_a_reader_that_has_gone_is_no_error(folder):
+    read, write = os.pipe()
+    os.close(read)
+    call = [sys.executable, "-m", "mnistlib", "data", "--data", str(folder)]
+    answer = subprocess.run(call, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (answer.returncode, answer.stderr) == (141, b"")
+
+
+def test_a_warning_is_one_line_without_a_source(folder, tmp_path, capsys):
+    (tmp_path / "bad.json").write_text("{")
+    options = ["--only", "mlp", "--dry-run", "--data", str(folder), "--out", str(tmp_path)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["study", *options]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    bad = tmp_path / "bad.json"
+    assert line.startswith(f"mnistlib: warning: record left out: {bad}: no record of a run")
 
 
 def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
@@ -66,7 +133,8 @@ def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
 def test_export_does_not_overwrite_unless_told(folder, capsys):
     again = ["export", "--data", str(folder), "--out", str(folder)]
     assert main(again) == 2
-    assert "train.tar" in capsys.readouterr().err
+    assert "train.tar" in (printed := capsys.readouterr().err)
+    assert "--overwrite" in printed
     assert main([*again, "--overwrite"]) == 0
 
 

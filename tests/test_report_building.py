@@ -1,12 +1,15 @@
 """Whole reports, from small notebooks that are executed for it."""
 
+import os
 import re
+import runpy
 
 import nbformat
 import nbformat.v4 as nb
 import pytest
 
 from mnistlib.errors import UserError
+from mnistlib.paths import NOTEBOOKS
 from mnistlib.report.building import PAGES, Page, _environment, build, source_words
 from mnistlib.report.execute import NotebookError
 from mnistlib.report.files import MARK, own_folder
@@ -66,6 +69,13 @@ def test_kernels_elsewhere_get_the_whole_path_of_the_digits(tmp_path, monkeypatc
     monkeypatch.delenv("MNIST_DIR")
     assert _environment("digits") == {"MNIST_DIR": str(tmp_path / "digits")}
     assert _environment(None) == {}
+
+
+def test_notebooks_under_test_get_the_whole_path_of_the_digits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    runpy.run_path(str(NOTEBOOKS / "conftest.py"))
+    assert os.environ["MNIST_DIR"] == str(tmp_path / "digits")
 
 
 def test_a_folder_with_files_of_others_is_left_alone(tmp_path):

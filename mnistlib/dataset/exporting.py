@@ -35,7 +35,7 @@ def export(
     targets = {part: files.expanded(folder) / f"{part}.tar" for part in parts}
     there = [str(path) for path in targets.values() if path.exists()]
     if there and not overwrite:
-        raise UserError(f"{', '.join(there)}: already there; move it, or say overwrite")
+        raise UserError(f"{', '.join(there)}: already there; move it, or give --overwrite")
     try:
         for part, path in targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
