@@ -133,6 +133,9 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
         (["--epochs", "0"], "epochs=0 is out of range"),
         (["--jobs", "0"], "jobs=0"),
         (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "leave one of the two out"),
+        (["--scheduler", "foo"], "foo: no address of a scheduler; give one like tcp://host:8786"),
+        (["--scheduler", "nonsense://here:1"], "no address of a scheduler"),
+        (["--scheduler", "::"], "no address of a scheduler"),
         (["--out", str(paths.RUNS)], "holds results on MNIST only"),
         (["--out", str(paths.RUNS / "tuning")], "holds results on MNIST only"),
     ],
@@ -142,6 +145,17 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(options, message, folder, t
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--jobs", "0"], ["--backend", "loky", "--scheduler", "tcp://a:1"], ["--scheduler", "foo"]],
+)
+def test_options_that_make_no_sense_are_told_before_digits_are_read(options, tmp_path, capsys):
+    nowhere = arguments(tmp_path / "nowhere", tmp_path, *options)
+    for call in (nowhere, [*nowhere, "--dry-run"]):
+        assert main(call) == 2
+        assert "nowhere" not in capsys.readouterr().err
 
 
 def test_trials_and_other_digits_stay_out_of_the_reports_records(folder, monkeypatch, tmp_path):

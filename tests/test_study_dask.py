@@ -99,7 +99,7 @@ def test_workers_of_several_threads_are_refused(tiny, tmp_path):
         study(RECIPES, SEEDS, tiny, tmp_path, scheduler=client.scheduler.address)
 
 
-@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "nonsense://here", "::"])
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "127.0.0.1:9"])
 def test_a_scheduler_that_does_not_answer_is_a_users_mistake(
     scheduler, tiny, tmp_path, monkeypatch
 ):

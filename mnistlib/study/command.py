@@ -12,7 +12,7 @@ from mnistlib.kept import own_output
 from mnistlib.study import StudyError, study
 from mnistlib.study.estimate import dry_run
 from mnistlib.study.plan import choose, parse_seeds
-from mnistlib.study.pools import open_pool
+from mnistlib.study.pools import check_options, open_pool
 
 
 def command(
@@ -33,6 +33,7 @@ def command(
         UserError: an option makes no sense.
     """
     rows, numbers = choose(ROWS, only, epochs), parse_seeds(seeds)
+    check_options(**where)
     data = load(data_dir)
     folder = _folder(data, out, epochs)
     if show:

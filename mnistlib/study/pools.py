@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("loky", "dask")
 SECONDS_TO_ANSWER = 15
+ADDRESS = r"inproc://\S+|((tcp|tls|ucx|wss?)://)?([\w.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,21 @@ def open_pool(
     Raises:
         UserError: they contradict each other, or the cluster does not answer.
     """
+    backend = check_options(backend, jobs, scheduler)
+    jobs = jobs or joblib.cpu_count()
+    if scheduler:
+        return _cluster(scheduler)
+    return _local_cluster(jobs) if backend == "dask" else nullcontext(_processes(jobs))
+
+
+def check_options(
+    backend: str | None = None, jobs: int | None = None, scheduler: str | None = None
+) -> str:
+    """The backend that the options of a study mean; starts nothing and asks nobody.
+
+    Raises:
+        UserError: they contradict each other, or are not of the form that is expected.
+    """
     backend = pick("backend", backend or ("dask" if scheduler else "loky"), BACKENDS)
     if jobs is not None and jobs < 1:
         raise UserError(f"jobs={jobs}; give a number from 1")
@@ -51,10 +68,9 @@ def open_pool(
         raise UserError("a scheduler is for the backend 'dask'; leave one of the two out")
     if scheduler and jobs:
         raise UserError("jobs is for this machine; a cluster makes one run a worker, so start more")
-    jobs = jobs or joblib.cpu_count()
-    if scheduler:
-        return _cluster(scheduler)
-    return _local_cluster(jobs) if backend == "dask" else nullcontext(_processes(jobs))
+    if scheduler and not re.fullmatch(ADDRESS, scheduler):
+        raise UserError(f"{scheduler}: no address of a scheduler; give one like tcp://host:8786")
+    return backend
 
 
 def _processes(jobs: int) -> Pool:
