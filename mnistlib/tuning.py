@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnistlib import counting
 from mnistlib.ablations import ALL, ALL_CANDIDATES, BASELINE, CANDIDATES, NO_BATCH_NORM, ONE_CYCLE
-from mnistlib.config import Recipe
+from mnistlib.config import Recipe, recipe
 from mnistlib.dataset import DigitData
 from mnistlib.errors import UserError
+from mnistlib.kept import own_output
 from mnistlib.paths import RUNS
 from mnistlib.runs import Run
 from mnistlib.study import study, validation_data
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 EPOCHS = 15
 SEEDS = (0, 1)
 FOLDER = RUNS / "tuning"
+SHAPES_FOLDER = RUNS / "validation"
+SHAPE_LOW, SHAPE_HIGH = 10, 256  # units of each of the MLP's hidden layers
+SHAPE_EPOCHS = 10
+SHAPE_SEEDS = (0, 1, 2)
 TRIED = {**CANDIDATES, "all together": ALL_CANDIDATES}
 
 
@@ -41,10 +47,39 @@ def tune(
     """Make the runs that are missing, on the validation split; `data.test` is never read.
 
     `options` are study()'s.
+
+    Raises:
+        UserError: the digits are not MNIST, and `folder` is among the records in git.
     """
     recipes = [tried(name, change, epochs) for name in TRIED for change in TRIED[name]]
     recipes.append(replace(BASELINE, epochs=epochs))
+    return _study(recipes, seeds, data, folder, options)
+
+
+def _study(recipes: Sequence[Recipe], seeds, data: DigitData, folder, options: dict) -> list[Run]:
+    own_output(folder, data, parts=())
     return study(recipes, seeds, validation_data(data), folder, **options)
+
+
+def shapes(
+    data: DigitData,
+    folder: str | Path = SHAPES_FOLDER,
+    seeds: Iterable[int] = SHAPE_SEEDS,
+    epochs: int = SHAPE_EPOCHS,
+    **options: object,
+) -> list[Run]:
+    """Make the missing trials of the MLP's shapes, on the validation split; as tune() otherwise."""
+    return _study(shape_recipes(epochs), seeds, data, folder, options)
+
+
+def shape_recipes(epochs: int = SHAPE_EPOCHS) -> list[Recipe]:
+    """The MLPs of three hidden layers, none too narrow or wide, with as many parameters as LeNet-5.
+
+    Forty, in the order of their widths; each is trained as the MLP of the report.
+    """
+    total = sum(layer.parameters for layer in counting.derive("lenet5"))
+    found = counting.solve_widths(total, low=SHAPE_LOW, high=SHAPE_HIGH)
+    return [recipe("mlp", epochs=epochs, widths="-".join(map(str, widths))) for widths in found]
 
 
 def table(runs: Sequence[Run]) -> "pd.DataFrame":
