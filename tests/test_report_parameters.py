@@ -40,6 +40,12 @@ def test_what_is_no_whole_number_in_range_is_refused(value):
         check(names(seed=value), seed=whole())
 
 
+def test_a_number_out_of_range_is_told_with_the_way_out():
+    told = "epochs=10001: expected a whole number from 0 to 10000; give one, as in -p epochs 0"
+    with pytest.raises(ParameterError, match=f"^{told}$"):
+        check(names(epochs=10_001), epochs=whole(0, 10_000))
+
+
 @pytest.mark.parametrize("value", ["false", 0, 1, None])
 def test_what_is_no_truth_value_is_refused(value):
     with pytest.raises(ParameterError, match="expected True or False"):

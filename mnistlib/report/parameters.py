@@ -81,8 +81,9 @@ def whole(minimum: int = 0, maximum: int = 2**32 - 1) -> Rule:
 
     def rule(name: str, value: object) -> int:
         if type(value) is not int or not minimum <= value <= maximum:
+            expected = f"expected a whole number from {minimum} to {maximum}"
             raise ParameterError(
-                f"{name}={value!r}: expected a whole number from {minimum} to {maximum}"
+                f"{name}={value!r}: {expected}; give one, as in -p {name} {minimum}"
             )
         return value
 
