@@ -7,7 +7,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 
 from mnistlib.config import MODELS, RECIPES, recipe
-from mnistlib.dataset import MEAN, STD
+from mnistlib.course import Course
+from mnistlib.dataset import MEAN, STD, normalise
 from mnistlib.errors import TrainingError, UserError
 from mnistlib.loops import predict
 from mnistlib.model import CustomMLP, RegularizedLeNet5
@@ -162,6 +163,20 @@ def test_test_images_and_labels_have_no_part_in_training(tiny):
     for data, model in zip((tiny, other), models, strict=True):
         fit(quick("lenet5_reg"), data, 0, model=model, progress=False)
     assert torch.equal(models[0].fc3.weight, models[1].fc3.weight)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_test_images_are_never_distorted(name, tiny):
+    # all techniques at once, also for the models whose recipes distort nothing
+    given = replace(RECIPES["lenet5_reg"], model=name)
+    assert given.augment == "affine+elastic"
+    course = Course(given, tiny, 0, initial(given, 0), torch.device("cpu"), lambda size: None)
+    (images, labels), *more = course.tests
+    assert more == []
+    assert np.array_equal(images, normalise(tiny.test.images))
+    assert labels.tolist() == tiny.test.labels.tolist()
+    plain = {image.tobytes() for image in normalise(tiny.train.images)}
+    assert not any(x.numpy().tobytes() in plain for x in next(iter(course.batches))[0])
 
 
 def test_learning_happens(tiny):
