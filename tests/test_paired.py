@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +61,16 @@ def test_holm_keeps_the_order_and_lies_between_no_correction_and_bonferroni(valu
     assert (corrected >= p).all()
     assert (corrected <= np.minimum(1, p * len(p)) + 1e-15).all()
     assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_procedure_of_bonferroni_tests(values):
+    places = range(len(values))
+    sets = [s for n in places for s in combinations(places, n + 1)]
+    expected = [
+        max(min(1, len(s) * min(values[j] for j in s)) for s in sets if i in s) for i in places
+    ]
+    assert holm(values) == pytest.approx(expected)
 
 
 def test_holm_refuses_what_is_no_probability():

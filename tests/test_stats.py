@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest, bootstrap
 
 from mnistlib import stats
 from mnistlib.errors import UserError
@@ -35,6 +35,13 @@ def test_mcnemar_counts_and_tests_only_the_images_on_which_one_is_right():
     assert stats.mcnemar(*pair(50, 1, 5, 3)) == (1, 5, pytest.approx(14 / 64))
 
 
+@pytest.mark.parametrize(("only_a", "only_b"), [(1, 5), (5, 1), (3, 3), (0, 7), (40, 61)])
+def test_mcnemar_is_twice_the_tail_of_a_fair_coin(only_a, only_b):
+    found = stats.mcnemar(*pair(20, only_a, only_b, 2)).p_value
+    tail = binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)
+    assert found == pytest.approx(min(1, 2 * tail))
+
+
 def test_mcnemar_ignores_images_on_which_both_agree():
     few, many = stats.mcnemar(*pair(0, 3, 9, 0)), stats.mcnemar(*pair(9000, 3, 9, 40))
     assert few == many
@@ -62,6 +69,15 @@ def test_bootstrap_depends_on_the_generator_alone():
     rngs = [np.random.default_rng(seed) for seed in (1, 1, 2)]
     first, again, other = (stats.bootstrap_mean(values, rng) for rng in rngs)
     assert first == again != other
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_bootstrap_is_scipys_bca(confidence):
+    values = [0.989, 0.990, 0.992, 0.991, 0.988]
+    given = {"n_resamples": 999, "confidence_level": confidence, "method": "BCa"}
+    expected = bootstrap((values,), np.mean, rng=np.random.default_rng(4), **given)
+    found = stats.bootstrap_mean(values, np.random.default_rng(4), confidence, resamples=999)
+    assert found == pytest.approx(expected.confidence_interval)
 
 
 def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says():
