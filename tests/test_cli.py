@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 import warnings
+from statistics import median
 
 import pytest
 
@@ -148,24 +149,32 @@ def _interrupt(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("command", ["", "report", "train", "study", "data", "export", "bench"])
+COMMANDS = ["", "report", "train", "study", "data", "export", "bench"]
+
+
+def answer(*call):
+    return subprocess.run(
+        [sys.executable, *call], capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_answers_at_once(command):
-    start = time.perf_counter()
-    call = [sys.executable, "-m", "mnistlib", *command.split(), "--help"]
-    answer = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert "usage: python -m mnistlib" in answer.stdout
-    assert time.perf_counter() - start < 5  # far above the usual 0.1 s: other work may run
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        text = answer("-m", "mnistlib", *command.split(), "--help")
+        seconds.append(time.perf_counter() - start)
+        assert f"usage: python -m mnistlib {command}".strip() in text
+    assert median(seconds) < 1  # usually 0.1 s; other work may run
 
 
-def test_help_loads_no_slow_library():
-    slow = {"torch", "torchvision", "numpy", "pandas", "matplotlib", "papermill", "sklearn"}
-    code = (
-        "import sys\nfrom mnistlib.__main__ import main\n"
-        "try:\n    main(['train', '--help'])\nexcept SystemExit:\n    pass\n"
-        "print('loaded:', *sys.modules)"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    loaded = set(answer.stdout.rpartition("loaded:")[2].split())
-    assert not loaded & slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_no_slow_library(command):
+    slow = {"torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "papermill"}
+    call = ["import sys", "from mnistlib.__main__ import main", "try:"]
+    call += [f"    main([*{command.split()}, '--help'])", "except SystemExit:", "    pass"]
+    text = answer("-c", "\n".join([*call, "print('loaded:', *sys.modules)"]))
+    loaded = set(text.rpartition("loaded:")[2].split())
+    assert "argparse" in loaded
+    assert loaded & {*slow, "sklearn", "joblib", "dask"} == set()
