@@ -105,6 +105,7 @@ def test_explains_each_parameter_in_its_one_cell_of_parameters(notebook):
     assert len(cells) == 1
     lines = [line for line in cells[0].source.splitlines() if line.strip()]
     assert [line for line in lines if not re.match(r"\w+: \w+ = .+  # \S", line)] == []
+    assert [line for line in lines if line.count("=") != 1] == []  # papermill skips others
     assert len(assigned(cells[0].source)) == len(lines)
 
 
