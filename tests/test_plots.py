@@ -75,7 +75,7 @@ def test_zoom_shows_all_that_follows_the_first_epoch_and_says_what_is_cut():
     assert 0.10 < loss.get_ylim()[1] < 0.20
     assert 0.93 < accuracy.get_ylim()[0] < 0.97
     assert accuracy.get_ylim()[1] > 0.99
-    assert "epoch 1: up to 0.30" in texts(loss)
+    assert "epoch 1: 0.30" in texts(loss)
     assert "epoch 1: from 90.0\N{NO-BREAK SPACE}%" in texts(accuracy)
 
 

@@ -119,7 +119,7 @@ def _finish(ax: Axes, panel: str, curves: Sequence[np.ndarray]) -> None:
 def _say_what_is_cut(ax: Axes, panel: str, first: np.ndarray) -> None:
     bottom, top = ax.get_ylim()
     if panel == "loss" and first.max() > top:
-        text, y, va = f"epoch 1: up to {first.max():.2f}", 1.02, "bottom"
+        text, y, va = f"epoch 1: {first.max():.2f}", 1.02, "bottom"
     elif panel == "accuracy" and first.min() < bottom:
         text, y, va = f"epoch 1: from {percent(first.min(), 1)}", 0.03, "bottom"
     else:

@@ -1,8 +1,11 @@
 """What `python -m mnistlib study` does."""
 
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mnistlib import paths, runs
@@ -42,7 +45,8 @@ def command(
     try:
         # joblib's advice to a generator that is not used up; here it was stopped on purpose
         warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, "joblib")
-        study(rows, numbers, data, folder, **where)
+        with _quiet_stop():
+            study(rows, numbers, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)
         return 1
@@ -54,6 +58,24 @@ def command(
         )
         return 130
     return 0
+
+
+@contextmanager
+def _quiet_stop() -> Iterator[None]:
+    """After Ctrl-C, what the pool's threads die of is no news to the reader."""
+
+    def stop(number: int, frame: object) -> None:
+        threading.excepthook = lambda _: None
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():  # Python sets signals there only
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _dry_run(rows, seeds, data: DigitData, folder: Path, where: dict) -> list[str]:
