@@ -157,9 +157,10 @@ def _threads(n: int) -> Iterator[None]:
 
 def _bar(recipe: Recipe, data: DigitData, progress: bool) -> tqdm:
     total = recipe.epochs * len(data.train)
-    return tqdm(
-        total=total, unit=" images", desc=recipe.model, disable=not progress, unit_scale=True
-    )
+    # In a notebook each update is several messages, and a reader that waits for the cell's end,
+    # as nbval does, keeps 1,000 of them and loses the rest.
+    look = {"unit": " images", "unit_scale": True, "mininterval": 2.0}
+    return tqdm(total=total, desc=recipe.model, disable=not progress, **look)
 
 
 def _mistakes(predictions: np.ndarray, labels: np.ndarray) -> dict[str, int]:
