@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mnistlib.ablations import ALONE, BASELINE, BOTH_WAYS, ROWS, WITHIN, label
-from mnistlib.known import KNOWN
+from mnistlib.known import ERRORS
 from mnistlib.runs import Run
 from mnistlib.verdicts import both_ways, compare, which
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PUBLISHED = {method: error for method, error, _ in KNOWN}
-ERROR_1998 = PUBLISHED["LeNet-5"]
-ERROR_2003 = PUBLISHED["convolutional network, elastic distortions"]
+ERROR_1998 = ERRORS["LeNet-5"]
+ERROR_2003 = ERRORS["convolutional network, elastic distortions"]
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 

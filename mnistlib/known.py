@@ -18,7 +18,8 @@ KNOWN: tuple[tuple[str, float, str], ...] = (  # method, test error as a fractio
     ("boosted LeNet-4, distorted digits", 0.0070, "LeCun et al. 1998"),
     ("convolutional network, elastic distortions", 0.0040, "Simard et al. 2003"),
 )
-LENET5_1998 = 1 - {method: error for method, error, _ in KNOWN}["LeNet-5"]
+ERRORS = {method: error for method, error, _ in KNOWN}
+LENET5_1998 = 1 - ERRORS["LeNet-5"]
 
 
 def known() -> "pd.DataFrame":

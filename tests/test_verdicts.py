@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnistlib import verdicts
+from mnistlib import stats, verdicts
 from mnistlib.config import recipe
 from mnistlib.errors import UserError
 from mnistlib.runs import Run
@@ -121,3 +121,14 @@ def test_cost_is_that_of_the_fastest_epoch(rng):
     slow = [run(0, 1, seconds=9.0), run(1, 1, seconds=2.0)]
     frame = compare({"base": runs(1, 2), "slow": slow}, "base", rng)
     assert frame.loc["slow", ["seconds", "cost"]].tolist() == [2.0, 2.0]
+
+
+def test_equal_data_have_equal_intervals_whatever_stands_beside(rng):
+    rows = {"base": runs(*BASE), "good": runs(*(n - 5 - n % 3 for n in BASE))}
+    alone, beside = compare(rows, "base", rng), compare({**rows, "x": runs(9, 8, 7)}, "base", rng)
+    columns = ["error", "error_low", "error_high", "difference", "low", "high", "p"]
+    assert alone.loc["good", columns].tolist() == beside.loc["good", columns].tolist()
+    mean = stats.bootstrap_mean([1 - n / N for n in BASE], np.random.default_rng(0))
+    assert (1 - beside.loc["base", "error_high"], 1 - beside.loc["base", "error_low"]) == (
+        pytest.approx(tuple(mean))
+    )
