@@ -97,9 +97,9 @@ def _line(values: dict[int, float], base: dict[int, float], rng: np.random.Gener
     seeds = sorted(values.keys() & base.keys())
     a, b = (np.array([run[seed] for seed in seeds]) for run in (values, base))
     # each interval from the same draws: equal data have equal intervals, whatever stands beside
-    error = stats.bootstrap_mean(1 - a, deepcopy(rng))
+    right = stats.bootstrap_mean(a, deepcopy(rng))
     line = {"seeds": len(seeds), "error": float((1 - a).mean())}
-    line |= {"error_low": error.low, "error_high": error.high}
+    line |= {"error_low": 1 - right.high, "error_high": 1 - right.low}
     if values is base:
         return line | {"difference": 0.0, "low": 0.0, "high": 0.0, "p": np.nan, "better": 0.5}
     low, high = stats.bootstrap_mean(a - b, deepcopy(rng))
