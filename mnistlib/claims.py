@@ -12,7 +12,7 @@ import numpy as np
 from mnistlib.ablations import ALONE, BASELINE, BOTH_WAYS, ROWS, WITHIN, label
 from mnistlib.known import ERRORS
 from mnistlib.runs import Run
-from mnistlib.verdicts import both_ways, compare, which
+from mnistlib.verdicts import VERDICTS, both_ways, compare, undecided, which
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def claims(study: Study) -> list[Claim]:
         _as_good_as_1998(study.added.loc["lenet5"]),
         _convolution(study.duel.loc["mlp"]),
         _together(alone.loc["all together"]),
-        _three_help(techniques),
+        _three_help(alone),
         _all_help(techniques),
         _all_needed(study.removed.filter(like=" - ", axis=0).rename(index=label)),
         _adds_up(study),
@@ -130,8 +130,8 @@ def _briefly(words: str, end: str) -> str:
 def abstract(study: Study) -> str:
     """The study in a paragraph of Markdown: question, method, results."""
     alone = study.added.iloc[1:].rename(index=label)
-    techniques, within = alone.drop("all together"), study.removed.iloc[1:].rename(index=label)
-    least, most = techniques["seeds"].min(), study.added["seeds"].max()
+    within = study.removed.iloc[1:].rename(index=label)
+    least, most = alone["seeds"].min(), study.added["seeds"].max()
     seeds = f"{least}" if least == most else f"{least} to {most}"
     lenet5, mlp, reg = study.added.loc["lenet5"], study.duel.loc["mlp"], alone.loc["all together"]
     return (
@@ -142,18 +142,19 @@ def abstract(study: Study) -> str:
         "were chosen on a validation split. Differences are paired by seed, p-values are those of "
         f"sign flips, corrected by Holm. **Results.** Test errors: LeNet-5 {error_words(lenet5)}, "
         f"MLP {error_words(mlp)}, LeNet-5 with all techniques {error_words(reg)}. "
-        f"{alone_words(techniques)} Changes to all together that make it worse: "
-        f"{which(within, 'hurts')}; better: {which(within, 'helps')}."
+        f"{family_words('Added alone', alone)} {family_words('Changes to all together', within)}"
     )
 
 
-def alone_words(techniques: "pd.DataFrame") -> str:
-    """The verdicts on the techniques that were added alone, in a sentence."""
-    named = techniques.set_axis(techniques.index.str.removeprefix("+ "))
-    return (
-        f"Added alone, helps: {which(named, 'helps')}; hurts: {which(named, 'hurts')}; "
-        f"no evidence: {which(named, 'no evidence')}."
-    )
+def family_words(what: str, family: "pd.DataFrame") -> str:
+    """The verdicts on the rows that share a baseline, in a sentence, without "all together".
+
+    Where no verdict can have come out yet, it says how many seeds are missing instead.
+    """
+    rows = family.drop("all together", errors="ignore")
+    rows = rows.set_axis(rows.index.str.removeprefix("+ "))
+    told = undecided(family) or "; ".join(f"{v}: {which(rows, v)}" for v in VERDICTS)
+    return f"{what}, {told}."
 
 
 def error_words(row: object) -> str:
@@ -188,9 +189,11 @@ def _together(reg: object) -> Claim:
 
 
 def _three_help(alone: "pd.DataFrame") -> Claim:
-    n = int((alone["verdict"] == "helps").sum())
+    n = int((alone.drop("all together")["verdict"] == "helps").sum())
     text = "At least three techniques help when each is added alone."
-    return Claim(text, f"{n} of {len(alone)} help. {alone_words(alone)}", n >= 3)
+    return Claim(
+        text, f"{n} of {len(alone) - 1} help. {family_words('Added alone', alone)}", n >= 3
+    )
 
 
 def _all_help(alone: "pd.DataFrame") -> Claim:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALPHA = 0.05
+VERDICTS = ("helps", "hurts", "no evidence")
 RULE = (
     "A recipe *helps* if its test accuracy, paired with the baseline's by seed, is higher on "
     "average and the two-sided sign-flip p-value, corrected by Holm over all rows that are "
@@ -155,6 +157,16 @@ def both_ways(
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
-def reachable(seeds: int, rows: int) -> bool:
-    """Whether a family of `rows` comparisons over `seeds` pairs can have a verdict at all."""
-    return paired.least_p(seeds) * rows < ALPHA
+def seeds_needed(rows: int) -> int:
+    """The least number of pairs from which a family of `rows` comparisons can have any verdict."""
+    return next(n for n in count(1) if paired.least_p(n) * rows < ALPHA)
+
+
+def undecided(frame: "pd.DataFrame") -> str:
+    """Says which seeds are missing before compare's rows can have a verdict; "" if none are.
+
+    Args:
+        frame: rows without the baseline.
+    """
+    least, needed = int(frame["seeds"].min()), seeds_needed(len(frame))
+    return f"no verdict yet, from {least} of {needed} seeds needed" if least < needed else ""

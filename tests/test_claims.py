@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mnistlib import claims
-from mnistlib.ablations import ALONE, ROWS, TECHNIQUES, WITHIN, WITHOUT
+from mnistlib.ablations import ALONE, ROWS, TECHNIQUES, WITHIN, WITHOUT, label
 from mnistlib.claims import Claim, Study
 
 GAIN = 0.001
@@ -113,3 +113,11 @@ def test_the_abstract_names_seeds_errors_and_verdicts(study):
     assert "each trained from 9 to 10 paired seeds for 30 epochs" in text
     assert "LeNet-5 0.90 % (0.85 to 0.95 over 10 seeds)" in text
     assert "hurts: none; no evidence: affine." in text
+
+
+def test_too_few_seeds_are_told_instead_of_verdicts(study):
+    study.added.loc["lenet5 + affine", "seeds"] = 8  # of nine rows
+    alone = study.added.iloc[1:].rename(index=label)
+    assert claims.family_words("Added alone", alone) == (
+        "Added alone, no verdict yet, from 8 of 9 seeds needed."
+    )

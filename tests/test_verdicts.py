@@ -8,7 +8,7 @@ from mnistlib import stats, verdicts
 from mnistlib.config import recipe
 from mnistlib.errors import UserError
 from mnistlib.runs import Run
-from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, reachable, which
+from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, seeds_needed, undecided, which
 
 N = 1_000
 
@@ -90,10 +90,10 @@ def test_a_seed_counts_once(rng):
 
 
 def test_too_few_seeds_cannot_have_a_verdict():
-    assert not reachable(5, 1)  # 2/32 is above 0.05
-    assert reachable(6, 1)
-    assert not reachable(9, 17)
-    assert reachable(10, 17)
+    assert seeds_needed(1) == 6  # 2/32 is above 0.05, 2/64 is not
+    assert seeds_needed(17) == 10
+    assert undecided(pd.DataFrame({"seeds": [9, 5]})) == "no verdict yet, from 5 of 7 seeds needed"
+    assert undecided(pd.DataFrame({"seeds": [9, 7]})) == ""
 
 
 def test_the_rule_states_what_is_done():
