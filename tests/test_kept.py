@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnistlib import paths, report
+from mnistlib import paths
 from mnistlib.errors import UserError
 from mnistlib.kept import own_output
 
@@ -26,7 +26,3 @@ def test_other_folders_are_free(tiny, tmp_path):
     for out in (tmp_path, paths.OUT, paths.ROOT / "figures2"):
         assert own_output(out, tiny) == out
     assert own_output(paths.ROOT, tiny, parts=()) == paths.ROOT
-
-
-def test_notebooks_find_it_in_the_report():
-    assert report.own_output is own_output

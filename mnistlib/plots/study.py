@@ -85,12 +85,12 @@ def bands(ax: Axes, histories: Mapping[str, Sequence[Mapping]], curve: str) -> A
     return ax
 
 
-def forest(ax: Axes, frame: "pd.DataFrame", labels: Sequence[str] | None = None) -> Axes:
+def forest(ax: Axes, frame: "pd.DataFrame") -> Axes:
     """A row a comparison: the paired difference with its interval, its verdict, n and p.
 
     Args:
-        frame: rows of verdicts.compare without the baseline; differences as fractions.
-        labels: names of the rows; by default the frame's index.
+        frame: rows of verdicts.compare without the baseline, indexed by what to call them;
+            differences as fractions.
     """
     for row, line in enumerate(frame.itertuples()):
         colour, marker = VERDICTS[line.verdict]
@@ -106,7 +106,7 @@ def forest(ax: Axes, frame: "pd.DataFrame", labels: Sequence[str] | None = None)
             color=legible(colour),
         )
     ax.axvline(0, color=MUTED, linewidth=1)
-    ax.set(yticks=range(len(frame)), yticklabels=frame.index if labels is None else labels)
+    ax.set(yticks=range(len(frame)), yticklabels=frame.index)
     ax.set(ylim=(len(frame) - 0.5, -0.5), xlabel="difference in test accuracy (points)")
     ax.grid(visible=False, axis="y")
     return ax

@@ -15,7 +15,6 @@ _HOMES = {
     "choice": "parameters",
     "flag": "parameters",
     "folder": "parameters",
-    "own_output": "files",
     "whole": "parameters",
     "build": "building",
     "refresh": "refreshing",

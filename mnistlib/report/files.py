@@ -1,12 +1,9 @@
-"""Folders that may be written, and those that are safe to empty."""
+"""Folders that are safe to empty."""
 
 import shutil
 from pathlib import Path
 
 from mnistlib.errors import UserError
-from mnistlib.kept import own_output
-
-__all__ = ["own_folder", "own_output"]
 
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
 
