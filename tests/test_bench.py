@@ -24,7 +24,7 @@ from mnistlib.bench.reference import Net
 from mnistlib.bench.targets import measured
 from mnistlib.bench.variants import NETWORKS
 from mnistlib.errors import DataError, UserError
-from mnistlib.model import BACKGROUND, LeNet5
+from mnistlib.model import LeNet5
 
 TINY = Settings(batches=2, repetitions=2, warm_up=1, threads=1)
 NAMES = ["reference", "pictures", "ours", "floor", "step_ours", "two_runs", "read_tar", "whole_run"]
@@ -157,9 +157,8 @@ def test_every_variant_of_the_step_computes_the_same_function(name):
     twin = LeNet5().to(memory_format=torch.channels_last)
     network = NETWORKS[name]().to(memory_format=torch.channels_last)
     network.load_state_dict(twin.state_dict())
-    images = torch.randn(8, 1, 28, 28).abs() + BACKGROUND
-    images[:, :, :3] = images[:, :, -3:] = 0.0
-    if isinstance(network, Net):  # which pads with zeros, as most do
+    images = torch.randn(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    if isinstance(network, Net):  # which pads with zeros; the comparison is about the rest
         images = F.pad(images, (2,) * 4)
         network.conv1.padding = (0, 0)
     for x, y in zip(gradients(twin, images), gradients(network, images), strict=True):

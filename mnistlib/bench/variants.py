@@ -1,5 +1,7 @@
 """What each trick of the training step brings: the same network and loss, written differently.
 
+As usually written it pads normalised images with zeros, where ours pads with the background.
+
 All variants train on the same batches in memory, so that they differ in the step alone.
 """
 
@@ -38,10 +40,8 @@ class Padded(LeNet5):
 
     def forward(self, images: Tensor) -> Tensor:
         more = EIGHT - self.conv1.out_channels
-        kernels, bias = (
-            F.pad(self.conv1.weight, (0,) * 7 + (more,)),
-            F.pad(self.conv1.bias, (0, more)),
-        )
+        kernels = F.pad(self.conv1.weight, (0,) * 7 + (more,))  # [8, 1, 5, 5]
+        bias = F.pad(self.conv1.bias, (0, more))
         x = F.relu(F.max_pool2d(F.conv2d(pad(images), kernels, bias), 2))  # [b, 8, 14, 14]
         kernels = F.pad(self.conv2.weight, (0,) * 5 + (more,))  # [16, 8, 5, 5]
         x = F.relu(F.max_pool2d(F.conv2d(x, kernels, self.conv2.bias), 2))  # [b, 16, 5, 5]
