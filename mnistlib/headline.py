@@ -7,7 +7,7 @@ import numpy as np
 
 from mnistlib import counting, stats
 from mnistlib.config import RECIPES, TITLES, named
-from mnistlib.runs import Run
+from mnistlib.runs import Run, expect_comparable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,9 @@ def headline(runs: Sequence[Run]) -> "pd.DataFrame":
     Columns: model, title, parameters, epochs, seeds, n_test, accuracy (mean over seeds, fraction),
     low, high (95 % interval: BCa bootstrap over seeds, or Wilson's over test images), over ("seeds"
     or "test images") and seconds (median an epoch).
+
+    Raises:
+        UserError: runs of one model differ in epochs or digits; no mean is taken over them.
     """
     import pandas as pd
 
@@ -30,6 +33,7 @@ def headline(runs: Sequence[Run]) -> "pd.DataFrame":
 
 def _row(name: str, runs: list[Run]) -> dict:
     runs = runs if len(runs) >= ENOUGH_SEEDS else runs[:1]
+    expect_comparable({name: runs})
     accuracies = [run.accuracy for run in runs]
     interval, over = _interval(runs[0], accuracies)
     seconds = [second for run in runs for second in run.history["seconds"]]

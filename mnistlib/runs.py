@@ -4,7 +4,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from mnistlib.atomic import write_bytes
 from mnistlib.config import Recipe
 from mnistlib.dataset import canonical, idx
-from mnistlib.errors import DataError
+from mnistlib.errors import DataError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,3 +268,18 @@ def summary_frame(runs: Iterable[Run]) -> "pd.DataFrame":
         for run in runs
     ]
     return pd.DataFrame(rows)
+
+
+def expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:
+    """Raise UserError unless all runs, given by name, have equal epochs and equal digits."""
+    seen = {}
+    for name, runs in rows.items():
+        for run in runs:
+            seen.setdefault((run.recipe.epochs, run.dataset["fingerprint"]), name)
+    if len(seen) > 1:
+        (epochs, _), (other, _) = list(seen)[:2]
+        first, second = list(seen.values())[:2]
+        raise UserError(
+            f"{first} ({epochs} epochs) and {second} ({other} epochs) differ in epochs or digits; "
+            "compare equal ones"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnistlib import paired, stats
 from mnistlib.errors import UserError
-from mnistlib.runs import Run
+from mnistlib.runs import Run, expect_comparable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def compare(
 
     skip = list(without)
     by_seed = {name: _by_seed(name, runs, skip) for name, runs in rows.items()}
-    _expect_comparable(rows)
+    expect_comparable(rows)
     others = [name for name in rows if name != baseline]
     lines = {name: _line(by_seed[name], by_seed[baseline], rng) for name in (baseline, *others)}
     frame = pd.DataFrame.from_dict(lines, orient="index")
@@ -79,20 +79,6 @@ def _by_seed(name: str, runs: Sequence[Run], without: list[int]) -> dict[int, fl
     if len(found) < len(runs):
         raise UserError(f"{name}: found {len(runs)} runs of {len(found)} seeds; give one a seed")
     return found
-
-
-def _expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:
-    seen = {}
-    for name, runs in rows.items():
-        for run in runs:
-            seen.setdefault((run.recipe.epochs, run.dataset["fingerprint"]), name)
-    if len(seen) > 1:
-        (epochs, _), (other, _) = list(seen)[:2]
-        first, second = list(seen.values())[:2]
-        raise UserError(
-            f"{first} ({epochs} epochs) and {second} ({other} epochs) differ in epochs or digits; "
-            "compare equal ones"
-        )
 
 
 def _line(values: dict[int, float], base: dict[int, float], rng: np.random.Generator) -> dict:

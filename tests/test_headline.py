@@ -6,6 +6,7 @@ from scipy.stats import bootstrap
 
 from mnistlib import stats
 from mnistlib.config import recipe
+from mnistlib.errors import UserError
 from mnistlib.headline import headline, readable, words
 from mnistlib.runs import CURVES, Run
 from mnistlib.train import fit
@@ -81,3 +82,9 @@ def test_the_readable_table_says_the_same(run):
     assert row._1 == f"{run.accuracy:.2%}".replace("%", " %")
     assert row.over == "100 images"
     assert row.parameters == "61,706"
+
+
+def test_runs_of_different_epochs_are_not_averaged():
+    runs = [made(0, 0.9), made(1, 0.8, 0.9), made(2, 0.9)]
+    with pytest.raises(UserError, match=r"mlp \(1 epochs\) and mlp \(2 epochs\) differ"):
+        headline(runs)
