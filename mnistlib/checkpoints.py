@@ -50,8 +50,3 @@ def load(path: Path, course: Course, about: Mapping[str, str]) -> dict[str, list
         reason = str(error).splitlines()[0]
         warnings.warn(f"{path}: not used ({reason}); the run starts again", stacklevel=2)
         return history
-
-
-def remove(path: Path) -> None:
-    """The run is done."""
-    path.unlink(missing_ok=True)

@@ -129,6 +129,11 @@ def filename(run: Run) -> str:
     return f"{run.recipe.model}-seed{run.seed}-{run.key[:12]}.json"
 
 
+def unfinished(folder: str | Path, key: str) -> Path:
+    """Where the run of this key is put aside while it is made; its record comes into `folder`."""
+    return Path(folder) / "unfinished" / f"{key[:12]}.safetensors"
+
+
 def save(run: Run, folder: str | Path) -> Path:
     """Write a run into `folder` (made if missing) under its own name, whole or not at all."""
     path = Path(folder) / filename(run)

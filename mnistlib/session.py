@@ -11,6 +11,7 @@ from mnistlib import plots, runs, weights
 from mnistlib.atomic import write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
+from mnistlib.dataset.files import expect_writable
 from mnistlib.kept import own_output
 from mnistlib.stats import wilson
 from mnistlib.train import fit, initial, pick_device
@@ -29,15 +30,16 @@ def train_and_save(
     A run that was stopped goes on from its last finished epoch.
 
     Raises:
-        UserError: the digits are not MNIST, and `out` is where git keeps results on MNIST; or
-            the device is not there.
+        UserError: the digits are not MNIST, and `out` is where git keeps results on MNIST, or
+            cannot be written to; or the device is not there.
     """
     pick_device(device)  # before the digits: a mistake answers at once
+    expect_writable(out)
     data = load(data_dir)
     own_output(out, data)
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
     model = initial(recipe, seed)
-    checkpoint = out / "unfinished" / f"{runs.key(recipe, seed, data.fingerprint)[:12]}.safetensors"
+    checkpoint = runs.unfinished(out / "runs", runs.key(recipe, seed, data.fingerprint))
     if checkpoint.exists():
         print(f"going on from {checkpoint}")
     run = fit(
@@ -53,6 +55,7 @@ def train_and_save(
     )
     record = runs.save(run, out / "runs")
     written = [record, weights.save(model, run, out / "weights" / f"{record.stem}.safetensors")]
+    checkpoint.unlink(missing_ok=True)  # the record is safe
     written.append(_draw_curves(run, out / "figures" / f"{record.stem}_curves.png"))
     low, high = wilson(round(run.accuracy * len(data.test)), len(data.test))
     print(

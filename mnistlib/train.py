@@ -72,29 +72,28 @@ def fit(
         recipe: what to do.
         data: the training split is trained on; the test split is only looked at.
         seed: any integer from 0.
-        model: trained in place and left with the weights that were scored; by default
-            initial(recipe, seed).
+        model: trained in place and left with the weights that were scored, whatever weights it
+            comes with: the run starts from those of initial(recipe, seed), which is the default.
         device: "auto", "cpu", "cuda", …
         threads: of torch on the CPU while training; by default as many as torch has now.
         progress: show a bar with rate and time to go.
         on_epoch: called with the epoch's number (from 1) and its values by the names in CURVES.
         checkpoint: a file that keeps the state after each epoch; if it is there, the run goes on
-            from it to the same bits as without a break. It is removed when the run is done.
+            from it to the same bits as without a break. It stays, so that a record that cannot be
+            saved costs nothing; delete it then.
 
     Raises:
         TrainingError: the loss is no longer finite.
-        UserError: the device is not there.
+        UserError: the device is not there, or the model is not of the recipe's shape.
     """
     device = pick_device(device)
     threads = threads or torch.get_num_threads()
-    model = initial(recipe, seed) if model is None else model
+    model = _started(model, recipe, seed)
     about = _bits_depend_on(recipe, seed, data, device, threads)
     with _threads(threads), torch.random.fork_rng(), _bar(recipe, data, progress) as bar:
         course = Course(recipe, data, seed, model, device, bar.update)
         history = _train_epochs(course, recipe, bar, on_epoch, checkpoint, about)
         predictions = predict(course.finish(), data.test).argmax(1)
-    if checkpoint is not None:
-        checkpoints.remove(checkpoint)
     return Run(
         recipe=recipe,
         seed=seed,
@@ -106,6 +105,20 @@ def fit(
         device=about["device"],
         threads=threads,
     )
+
+
+def _started(model: nn.Module | None, recipe: Recipe, seed: int) -> nn.Module:
+    """A network with a run's first weights: where it was trained before, that has no part in it."""
+    first = initial(recipe, seed)
+    if model is None:
+        return first
+    try:
+        model.load_state_dict(first.state_dict())
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        way_out = "give initial(recipe, seed)"
+        raise UserError(f"the model is not that of the recipe ({reason}); {way_out}") from None
+    return model
 
 
 def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device, threads: int) -> dict:

@@ -24,9 +24,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import nbformat
 import numpy as np
+from nbformat import v4
 
 from mnistlib import paths, runs
+from mnistlib.atomic import write_bytes
 from mnistlib.config import recipe
 from mnistlib.dataset import DigitData, download, export, idx, pictures
 from mnistlib.dataset.sample import sample
@@ -72,6 +75,7 @@ def do_train(folder: Path) -> None:
     given = recipe("lenet5_reg", epochs=EPOCHS, dropout=0.1)
     options = {"threads": 1, "progress": False, "checkpoint": folder / "unfinished.safetensors"}
     runs.save(fit(given, digits(), **options), folder / "runs")
+    options["checkpoint"].unlink()
 
 
 def do_study(folder: Path) -> None:
@@ -82,7 +86,36 @@ def do_study(folder: Path) -> None:
     study(recipes, [0, 1], digits(), folder / "runs", jobs=2, progress=False)
 
 
-WORK = {"download": do_download, "cache": do_cache, "train": do_train, "study": do_study}
+def do_report(folder: Path) -> None:
+    """Three small pages, one of which takes its time."""
+    from mnistlib.report import building
+
+    sources = ["print(6 * 7)", "import time; time.sleep(0.3); print('slept')", "print('last')"]
+    pages = [building.Page(f"0{number}_page", "A page") for number in range(len(sources))]
+    for page, source in zip(pages, sources, strict=True):
+        _write_notebook(folder / "notebooks" / page.source, source)
+    if not (folder / "report" / "index.html").exists():  # a whole report would be made anew
+        building.build(folder / "report", pages=pages, notebooks=folder / "notebooks", say=len)
+
+
+def _write_notebook(path: Path, source: str) -> None:
+    """A notebook with a parameter and a cell; left alone where it is there."""
+    parameters = v4.new_code_cell('out_dir = ""', id="a", metadata={"tags": ["parameters"]})
+    cells = [parameters, v4.new_code_cell(source, id="b")]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    if not path.exists():
+        notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        write_bytes(path, nbformat.writes(notebook).encode())
+
+
+WORK = {
+    "download": do_download,
+    "cache": do_cache,
+    "train": do_train,
+    "study": do_study,
+    "report": do_report,
+}
+FINISHED = {"download": "raw/*.gz", "cache": "cache/*", "report": "report/*.html"}
 
 
 def broken(kind: str, folder: Path) -> str:
@@ -96,13 +129,17 @@ def broken(kind: str, folder: Path) -> str:
                 return f"{path.name} is not what the mirror has"
     for path in (folder / "runs").glob("*.json"):
         runs.load(path)
+    for path in (folder / "report").glob("0*.html"):
+        if not path.read_text().rstrip().endswith("</html>"):
+            return f"{path.name} is cut off"
+        nbformat.validate(nbformat.read(path.with_suffix(".ipynb"), as_version=4))
     return ""
 
 
 def finished(kind: str, folder: Path) -> set[str]:
     """The names of what is finished; it must not become less."""
-    place = folder / {"download": "raw", "cache": "cache"}.get(kind, "runs")
-    return {path.name for path in place.glob("*") if not path.name.startswith(".")}
+    found = folder.glob(FINISHED.get(kind, "runs/*.json"))
+    return {path.name for path in found if not path.name.startswith(".")}
 
 
 def result(kind: str, folder: Path) -> str:
@@ -111,6 +148,8 @@ def result(kind: str, folder: Path) -> str:
         return str(sorted(finished(kind, folder)))
     if kind == "cache":
         return (folder / "found").read_text()
+    if kind == "report":
+        return "\n".join(path.read_text() for path in sorted((folder / "report").glob("*.html")))
     records = [asdict(run) for run in runs.load_all(folder / "runs", strict=True)]
     for record in records:
         record["history"]["seconds"] = None

@@ -4,7 +4,9 @@ import pytest
 from tests import kills
 
 
-@pytest.mark.parametrize(("kind", "least"), [("download", 2), ("cache", 2), ("train", 1)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("download", 2), ("cache", 2), ("train", 1), ("report", 1)]
+)
 def test_work_that_is_killed_comes_to_the_same_end(kind, least):
     wanted, seconds = kills.undisturbed(kind)
     chance, killed = np.random.default_rng(1), 0

@@ -10,9 +10,9 @@ import pytest
 
 from mnistlib.errors import UserError
 from mnistlib.paths import NOTEBOOKS
+from mnistlib.report import files, origin
 from mnistlib.report.building import PAGES, Page, _environment, build, source_words
 from mnistlib.report.execute import NotebookError
-from mnistlib.report.files import MARK, own_folder
 from mnistlib.report.refreshing import clean, source_hash
 
 GOOD = """from matplotlib.figure import Figure
@@ -81,16 +81,58 @@ def test_notebooks_under_test_get_the_whole_path_of_the_digits(tmp_path, monkeyp
 def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(UserError, match="no report wrote"):
-        own_folder(tmp_path, clear=True)
+        files.begin(tmp_path, "x")
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_an_earlier_report_is_emptied(tmp_path):
-    own_folder(tmp_path, clear=True)
+@pytest.mark.parametrize(
+    ("finished", "made_from", "kept"),
+    [(False, "x", True), (False, "y", False), (True, "x", False)],
+)
+def test_an_earlier_report_is_emptied_unless_it_can_be_gone_on_with(
+    finished, made_from, kept, tmp_path
+):
+    assert not files.begin(tmp_path, "x")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "old.json").touch()
-    own_folder(tmp_path, clear=True)
-    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+    if finished:
+        files.finish(tmp_path)
+    assert files.begin(tmp_path, made_from) == kept
+    assert {path.name for path in tmp_path.iterdir()} == {files.MARK, *["runs"] * kept}
+
+
+def test_a_report_that_failed_goes_on_with_the_page_that_failed(tmp_path):
+    write(tmp_path / "01_good.ipynb", DEFAULTS, GOOD)
+    write(
+        tmp_path / "02_bad.ipynb", DEFAULTS, "from pathlib import Path; Path('there').read_text()"
+    )
+    pages = (Page("01_good", "Good", {"model": "mlp"}), Page("02_bad", "Bad"))
+    out, lines = tmp_path / "out", []
+    options = {"pages": pages, "notebooks": tmp_path, "say": lines.append}
+    with pytest.raises(NotebookError, match="FileNotFoundError"):
+        build(out, **options)
+    first = (out / "01_good.html").stat().st_mtime_ns
+    (out / "there").touch()
+    build(out, **options)
+    assert "[1/2] 01_good is there" in lines
+    assert (out / "01_good.html").stat().st_mtime_ns == first
+    assert (out / "02_bad.html").exists()
+    assert lines[-1] == f"open {out / 'index.html'}"
+    assert not files.begin(out, "whatever the finished report was made from")
+
+
+def test_a_report_is_not_gone_on_with_when_what_it_is_made_from_has_changed(tmp_path):
+    notebook, digits = tmp_path / "01_a.ipynb", tmp_path / "digits"
+    notebook.write_text("{}")
+    digits.mkdir()
+    seen = [origin.fingerprint(["01_a"], [notebook], digits)]
+    assert origin.fingerprint(["01_a"], [notebook], digits) == seen[0]
+    seen.append(origin.fingerprint(["01_b"], [notebook], digits))
+    (digits / "train.tar").touch()
+    seen.append(origin.fingerprint(["01_a"], [notebook], digits))
+    notebook.write_text("{} ")
+    seen.append(origin.fingerprint(["01_a"], [notebook], digits))
+    assert len(set(seen)) == 4
 
 
 def test_each_page_has_files_of_its_own():

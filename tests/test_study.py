@@ -1,9 +1,12 @@
+import errno
+import json
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from mnistlib import runs
 from mnistlib.config import recipe
@@ -25,7 +28,7 @@ def ignoring_time(run):
 
 def test_a_study_makes_what_is_missing_and_reuses_the_rest(tiny, tmp_path, capsys):
     first = study(RECIPES, [0], tiny, tmp_path, jobs=1, progress=False)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     both = study(RECIPES, [0, 1], tiny, tmp_path, jobs=1, progress=False)
     assert "4 runs: 2 found, 2 to make" in capsys.readouterr().out
     assert [(run.recipe.model, run.seed) for run in both] == [
@@ -37,6 +40,7 @@ def test_a_study_makes_what_is_missing_and_reuses_the_rest(tiny, tmp_path, capsy
     assert both[:2] == first
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert len(runs.load_all(tmp_path)) == 4
+    assert list((tmp_path / "unfinished").iterdir()) == []
 
 
 def test_the_number_of_jobs_changes_no_bit(tiny, tmp_path):
@@ -52,6 +56,46 @@ def test_recipes_are_chosen_on_training_digits_alone(digit_data):
     known = {image.tobytes() for image in digit_data.train.images}
     assert all(image.tobytes() in known for image in chosen_on.test.images[:200])
     assert chosen_on.fingerprint != digit_data.fingerprint
+
+
+def test_a_run_that_was_under_way_goes_on_from_its_last_epoch(tiny, tmp_path):
+    given, seconds = recipe("mlp", epochs=3), []
+    path = runs.unfinished(tmp_path, runs.key(given, 0, tiny.fingerprint))
+
+    def stop(number, values):
+        seconds.append(values["seconds"])
+        if number == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(given, tiny, threads=1, progress=False, on_epoch=stop, checkpoint=path)
+    assert path.exists()
+    (run,) = study([given], [0], tiny, tmp_path, jobs=1, progress=False)
+    assert run.history["seconds"][:2] == seconds
+    assert not path.exists()
+
+
+def test_where_the_studys_folder_is_not_to_be_had_a_worker_puts_nothing_aside(tiny, tmp_path):
+    (task,) = tasks(MLP, [0], tiny.fingerprint)
+    run = attempt(task, tiny, folder=tmp_path / "another machine's")
+    assert run.key == task.key
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_cannot_be_saved_costs_no_epoch(tiny, tmp_path, monkeypatch):
+    given = recipe("mlp", epochs=2)
+    monkeypatch.setattr("mnistlib.study.runs.save", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        study([given], [0], tiny, tmp_path, jobs=1, progress=False)
+    monkeypatch.undo()
+    with safe_open(runs.unfinished(tmp_path, runs.key(given, 0, tiny.fingerprint)), "pt") as file:
+        kept = json.loads(file.metadata()["state"])["history"]
+    (run,) = study([given], [0], tiny, tmp_path, jobs=1, progress=False)
+    assert run.history == kept
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

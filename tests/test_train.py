@@ -187,10 +187,21 @@ def test_learning_happens(tiny):
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
-    model = initial(quick("mlp"), 0)
-    model.out.bias.data[0] = torch.inf  # as after a step that was far too large
-    with pytest.raises(TrainingError, match=r"stopped in epoch 1: training loss .* try a tenth"):
-        fit(quick("mlp"), tiny, 0, model=model, progress=False)
+    # each step multiplies the weights by 1 - 100 * 10: they leave float32 within a few epochs
+    diverging = quick("mlp", epochs=8, learning_rate=100, weight_decay=10)
+    with pytest.raises(TrainingError, match=r"stopped in epoch \d: training loss .* try a tenth"):
+        fit(diverging, tiny, 0, progress=False)
+
+
+def test_a_model_that_was_trained_before_starts_anew(tiny):
+    model = initial(quick("lenet5_reg"), 0)
+    first, again = (fit(quick("lenet5_reg"), tiny, 0, model=model, progress=False) for _ in "ab")
+    assert same(first, again)
+
+
+def test_a_model_of_another_shape_is_a_users_mistake(tiny):
+    with pytest.raises(UserError, match=r"not that of the recipe \(.*give initial\(recipe, seed\)"):
+        fit(quick("mlp"), tiny, model=initial(quick("lenet5"), 0), progress=False)
 
 
 def test_a_device_that_is_not_there_is_a_clear_error(tiny):

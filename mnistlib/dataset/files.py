@@ -1,9 +1,10 @@
-"""Files read whole, within a limit, and their names fit to be shown."""
+"""Files read whole, within a limit; folders that people name, checked before they are used."""
 
+import os
 from pathlib import Path
 from stat import S_ISREG
 
-from mnistlib.errors import DataError
+from mnistlib.errors import DataError, UserError
 
 LONGEST = 200  # characters of a name in a message
 
@@ -49,3 +50,21 @@ def expanded(path: str | Path) -> Path:
     except RuntimeError as error:
         found = "there is no home folder of that name"
         raise DataError(f"{shown(path)}: {found}; give the folder's whole path") from error
+
+
+def expect_writable(folder: Path) -> Path:
+    """Return `folder` if files can be put there, once it is made where it is missing.
+
+    For work of minutes, before it begins.
+
+    Raises:
+        UserError: it is a file or lies in one, or this user may not write there.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{shown(folder)}: {shown(there)} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{shown(folder)}: {shown(there)} may not be written to; give another")
+    return folder

@@ -67,11 +67,13 @@ def build(
 ) -> None:
     """Execute the notebooks and write the report, whose first page is index.html.
 
-    Pages are written one by one: when one fails, those before it stay. Pages can be opened from
-    the disk, and load nothing.
+    Pages are written one by one: when one fails, those before it stay. A report that was stopped,
+    in whatever way, goes on with its next page, unless anything that it is made from has changed
+    since. Pages can be opened from the disk, and load nothing.
 
     Args:
-        out: the folder; emptied first if an earlier report wrote it.
+        out: the folder; emptied first if an earlier report, finished or of other settings, wrote
+            it.
         data_dir: where the digits are; None looks where `load` looks.
         only: the pages to build again in an existing report, such as ["05_report"].
         epochs: for the pages that train; 0 takes each recipe's.
@@ -84,19 +86,43 @@ def build(
         UserError: the folder is someone else's, a page's name is unknown, or a notebook failed;
             then the message names notebook, cell and error.
     """
-    from mnistlib.report.files import own_folder
+    from mnistlib.report import files
 
     out = expanded(out).resolve()
     chosen = [pick("page", slug, [page.slug for page in pages]) for slug in only or ()]
-    own_folder(out, clear=not chosen)
-    work = [page for page in pages if not chosen or page.slug in chosen]
     environment = _environment(data_dir)
     settings = {"seed": seed, **({"epochs": epochs} if epochs else {})}
+    files.expect_own(out)
+    there = () if chosen else _begin(out, pages, notebooks, settings, environment)
+    work = [page for page in pages if not chosen or page.slug in chosen]
     for number, page in enumerate(work, start=1):
-        with progress(f"[{number}/{len(work)}] {page.slug}", say):
-            values = _parameters(page, settings)
-            _make(page, pages, notebooks, out, values, environment)
-    say(f"open {write_index(out, pages)}")
+        label = f"[{number}/{len(work)}] {page.slug}"
+        if page.slug in there:
+            say(f"{label} is there")
+            continue
+        with progress(label, say):
+            _make(page, pages, notebooks, out, _parameters(page, settings), environment)
+    index = write_index(out, pages)
+    if not chosen:
+        files.finish(out)
+    say(f"open {index}")
+
+
+def _begin(
+    out: Path,
+    pages: Sequence[Page],
+    notebooks: Path,
+    settings: dict[str, object],
+    environment: dict[str, str],
+) -> set[str]:
+    """Make the folder ready; returns the names of pages that a stopped report has left there."""
+    from mnistlib.report import files, origin
+
+    values = [[page.slug, _parameters(page, settings)] for page in pages]
+    sources = {notebooks / page.source for page in pages}
+    made_from = origin.fingerprint(values, sources, environment.get("MNIST_DIR"))
+    goes_on = files.begin(out, made_from)
+    return {page.slug for page in pages if goes_on and (out / f"{page.slug}.html").exists()}
 
 
 def _environment(data_dir: str | Path | None) -> dict[str, str]:

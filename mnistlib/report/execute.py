@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
+from mnistlib.atomic import replacing
 from mnistlib.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def execute(
     """Run a notebook with papermill and write it, executed, to `target`.
 
     The kernel works in the target's folder, so that relative paths among the parameters are
-    relative to that. The notebook is saved after each cell: on failure, what it did so far stays.
+    relative to that. The target is written in one step, at the end; on failure it holds what was
+    done so far.
 
     Raises:
         NotebookError: a cell raised an error, or the kernel died.
@@ -40,36 +42,35 @@ def execute(
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    try:
-        with _quiet(), _environment({**QUIET, **(environment or {})}):
-            papermill.execute_notebook(
-                source,
-                target,
-                dict(parameters),
-                cwd=target.parent,
-                progress_bar=False,
-                extra_arguments=["--log-level=ERROR"],  # of the kernel's own messages
-            )
-    except PapermillExecutionError as error:
-        raise NotebookError(_story(source, target, error)) from None
-    except DeadKernelError:
-        message = (
-            f"{source.name}: its kernel died, most likely for want of memory; so far: {target}"
-        )
-        raise NotebookError(message) from None
-    return tidy(target)
+    failure = ""
+    with replacing(target) as temporary:
+        try:
+            with _quiet(), _environment({**QUIET, **(environment or {})}):
+                papermill.execute_notebook(
+                    source,
+                    temporary,
+                    dict(parameters),
+                    cwd=target.parent,
+                    progress_bar=False,
+                    extra_arguments=["--log-level=ERROR"],  # of the kernel's own messages
+                )
+            notebook = tidy(temporary)
+        except PapermillExecutionError as error:
+            failure = _story(source, temporary, error)
+        except DeadKernelError:
+            failure = f"{source.name}: its kernel died, most likely for want of memory"
+    if failure:
+        raise NotebookError(f"{failure} (the notebook up to there: {target})")
+    return notebook
 
 
-def _story(source: Path, target: Path, error: "PapermillExecutionError") -> str:
-    executed = nbformat.read(target, as_version=4)
-    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
+def _story(source: Path, executed: Path, error: "PapermillExecutionError") -> str:
+    notebook = nbformat.read(executed, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     own = [cell for cell in cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     number = 1 + [cell.execution_count for cell in own].index(error.exec_count)
     reason = " ".join(error.evalue.split()) or "no message"
-    return (
-        f"{source.name} stopped in code cell {number} of {len(own)}: {error.ename}: {reason} "
-        f"(the notebook up to there: {target})"
-    )
+    return f"{source.name} stopped in code cell {number} of {len(own)}: {error.ename}: {reason}"
 
 
 def tidy(path: Path) -> nbformat.NotebookNode:

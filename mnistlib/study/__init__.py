@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 from mnistlib import runs
 from mnistlib.config import Recipe
 from mnistlib.dataset import DigitData, split
+from mnistlib.dataset.files import expect_writable
 from mnistlib.errors import UserError
 from mnistlib.study.making import make
 from mnistlib.study.plan import Task, tasks
@@ -47,8 +48,8 @@ def study(
     """Every recipe from every seed, seed by seed: runs found in `folder` are reused, others made.
 
     Each run computes with one thread in a process of its own, so that its bits depend neither on
-    `jobs` nor on where it is made. A run is saved as it ends; a study that was stopped, in whatever
-    way, goes on where it was.
+    `jobs` nor on where it is made. A run is saved as it ends, and put aside in `folder` after each
+    epoch: a study that was stopped, in whatever way, goes on where it was.
 
     Args:
         recipes: by the names that messages use, or without names.
@@ -61,7 +62,8 @@ def study(
         progress: show a bar with the number of runs and the time to go.
 
     Raises:
-        UserError: `jobs`, `backend` or `scheduler` make no sense, or no cluster answers.
+        UserError: `jobs`, `backend` or `scheduler` make no sense, no cluster answers, or
+            `folder` cannot be written to.
         StudyError: at the end, where runs could not be made.
     """
     wanted = tasks(recipes, seeds, data.fingerprint)
@@ -70,15 +72,18 @@ def study(
     print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
     failures = []
     if missing:
+        folder = expect_writable(Path(folder)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
         with (
             open_pool(backend, jobs, scheduler) as pool,
-            closing(make(missing, data, pool)) as made,
+            closing(make(missing, data, pool, folder)) as made,
         ):
             for outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
                 else:
                     runs.save(outcome, folder)
+                    runs.unfinished(folder, outcome.key).unlink(missing_ok=True)
                     found[outcome.key] = outcome
     if failures:
         raise StudyError(failures)

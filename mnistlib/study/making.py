@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import joblib
 from tqdm import tqdm
@@ -15,16 +16,18 @@ from mnistlib.study.worker import Failure, attempt, one_line
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 
 
-def make(tasks: Sequence[Task], data: DigitData, pool: Pool) -> Iterator[Run | Failure]:
+def make(
+    tasks: Sequence[Task], data: DigitData, pool: Pool, folder: Path | None = None
+) -> Iterator[Run | Failure]:
     """Yield each run, or why there is none, as it ends.
 
-    When workers are lost, runs that were under way are made again; after RESTARTS times what is
-    left is given up.
+    `folder` is the study's, where runs are put aside after each epoch. When workers are lost, runs
+    that were under way go on from there; after RESTARTS times what is left is given up.
     """
     left = {task.key: task for task in tasks}
     for restart in range(RESTARTS + 1):
         try:
-            for outcome in _once(list(left.values()), data, pool):
+            for outcome in _once(list(left.values()), data, pool, folder):
                 del left[_key(outcome)]
                 yield outcome
             return
@@ -37,7 +40,9 @@ def make(tasks: Sequence[Task], data: DigitData, pool: Pool) -> Iterator[Run | F
         yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
 
 
-def _once(tasks: list[Task], data: DigitData, pool: Pool) -> Iterator[Run | Failure]:
+def _once(
+    tasks: list[Task], data: DigitData, pool: Pool, folder: Path | None
+) -> Iterator[Run | Failure]:
     parallel = joblib.Parallel(
         n_jobs=min(pool.workers, max(2, len(tasks))),  # 1 would mean the driver itself
         backend=pool.backend(data),
@@ -45,7 +50,7 @@ def _once(tasks: list[Task], data: DigitData, pool: Pool) -> Iterator[Run | Fail
         pre_dispatch="all",  # workers that join a cluster later find runs to make
         batch_size=1,  # a run is handed back, and saved, as soon as it ends
     )
-    return parallel(joblib.delayed(attempt)(task, data, pool.parent) for task in tasks)
+    return parallel(joblib.delayed(attempt)(task, data, pool.parent, folder) for task in tasks)
 
 
 def _key(outcome: Run | Failure) -> str:

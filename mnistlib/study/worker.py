@@ -6,12 +6,13 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from tqdm import tqdm
 
 from mnistlib.dataset import DigitData
 from mnistlib.errors import DataError
-from mnistlib.runs import Run, key
+from mnistlib.runs import Run, key, unfinished
 from mnistlib.study.plan import Task
 
 _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
@@ -28,10 +29,17 @@ class Failure:
         return f"{self.task.name}, seed {self.task.seed}: {self.error}"
 
 
-def attempt(task: Task, data: DigitData, parent: int | None) -> Run | Failure:
+def attempt(
+    task: Task, data: DigitData, parent: int | None = None, folder: Path | None = None
+) -> Run | Failure:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
-    `parent` is the process that this one must not outlive, if it is not that process itself.
+    Args:
+        task: the run to make.
+        data: the digits.
+        parent: the process that this one must not outlive, if it is not that process itself.
+        folder: the study's, a whole path; where this machine has it too, the run is put aside
+            there after each epoch, and goes on from there when it is made again.
     """
     if parent not in (None, os.getpid()):
         _belong_to(parent)
@@ -39,8 +47,11 @@ def attempt(task: Task, data: DigitData, parent: int | None) -> Run | Failure:
         _expect_same_digits(task, data)
         from mnistlib.train import fit
 
+        shared = folder is not None and folder.is_dir() and os.access(folder, os.W_OK)
+        how = {"device": "cpu", "threads": 1, "progress": False}
         with _ONE_AT_A_TIME:
-            return fit(task.recipe, data, task.seed, device="cpu", threads=1, progress=False)
+            checkpoint = unfinished(folder, task.key) if shared else None
+            return fit(task.recipe, data, task.seed, checkpoint=checkpoint, **how)
     except Exception as error:
         return Failure(task, one_line(error))
 
