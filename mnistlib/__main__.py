@@ -59,8 +59,15 @@ def _warn(message: Warning, *_) -> None:
     _say(f"warning: {' '.join(str(message).split())}", 0)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse's, where a mistake is one line that says where help is."""
+
+    def error(self, message: str) -> None:
+        self.exit(2, f"mnistlib: error: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m mnistlib",
         description="LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST.",
     )

@@ -1,8 +1,11 @@
 import errno
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from mnistlib import atomic
 from mnistlib.__main__ import main
 from mnistlib.atomic import replacing, write_bytes
 
@@ -37,6 +40,17 @@ def test_an_interruption_leaves_nothing_either(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stopped_half_way(tmp_path / "b.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_long_ago_is_swept_up(tmp_path):
+    old, fresh, other = (tmp_path / f".{name}.part" for name in ("a.txt.1", "a.txt.2", "b.txt.1"))
+    for part in (old, fresh, other):
+        part.touch()
+    long_ago = time.time() - atomic.FORGOTTEN_SECONDS - 1
+    for part in (old, other):
+        os.utime(part, (long_ago, long_ago))
+    path = write_bytes(tmp_path / "a.txt", b"whole")
+    assert set(tmp_path.iterdir()) == {path, fresh, other}
 
 
 def test_a_full_disk_is_one_line_on_the_command_line(tmp_path, monkeypatch, capsys):

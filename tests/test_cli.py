@@ -65,6 +65,9 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
         (["train", "mlp", "--seed", "-1"], "seed=-1 is out of range; give 0 to 4294967295"),
         (["train", "mlp", "--seed", "4294967296"], "give 0 to 4294967295"),
         (["train", "mlp", "--device", "meta"], "device 'meta' is not to be had"),
+        (["train", "mlp", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["report", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["study", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
         (["data", "--data", "/nowhere"], "/nowhere"),
         (["data", "--data", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
         (["export", "--out", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
@@ -72,6 +75,26 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
     assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.startswith("mnistlib: error: ")
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND; see python -m mnistlib --help"),
+        (["trian"], "invalid choice: 'trian'"),
+        (["train", "--epochs", "x"], "'x'; see python -m mnistlib train --help"),
+        (["train", "--seed", "1.5"], "argument --seed: invalid int value: '1.5'"),
+        (["study", "--dry-run=false"], "argument --dry-run: ignored explicit argument 'false'"),
+        (["train", "--epoks", "3"], "unrecognized arguments: --epoks"),
+    ],
+)
+def test_a_mistyped_command_is_one_line_and_exit_code_2(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.startswith("mnistlib: error: ")

@@ -68,6 +68,18 @@ def test_a_file_is_no_folder_to_write_to(tmp_path):
             check(names(out_dir=str(path)), out_dir=rule)
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused_before_work_begins(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    within = tmp_path / "file" / "x"
+    for value, rule in ((str(within), folder()), ("", folder(within))):
+        with pytest.raises(ParameterError, match=r"out_dir: .*x: .*file is no folder; give"):
+            check(names(out_dir=value), out_dir=rule)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(ParameterError, match=r"out_dir: .*new: .* may not be written to; give"):
+        check(names(out_dir=str(tmp_path / "new")), out_dir=folder())
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
 def test_the_home_folder_of_nobody_is_refused():
     with pytest.raises(ParameterError, match=r"~nobody-here/x: there is no home folder"):
         check(names(out_dir="~nobody-here/x"), out_dir=folder())

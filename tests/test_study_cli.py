@@ -99,6 +99,18 @@ def test_a_stopped_study_keeps_its_runs_and_a_restart_makes_the_rest(how, folder
         assert without_time(run) == without_time(fit(run.recipe, data, run.seed, threads=1))
 
 
+def test_two_studies_at_once_on_one_folder_make_the_records_of_one(folder, tmp_path):
+    options = ["--only", "mlp", "--seeds", "0-5", "--epochs", "5", "--jobs", "1"]
+    both = [started(folder, tmp_path / "shared", *options) for _ in range(2)]
+    for driver in both:
+        _, err = driver.communicate(timeout=120)
+        assert driver.returncode == 0, err
+    assert main(arguments(folder, tmp_path / "alone", *options)) == 0
+    shared, alone = (load_all(tmp_path / name, strict=True) for name in ("shared", "alone"))
+    assert len(shared) == 6
+    assert list(map(without_time, shared)) == list(map(without_time, alone))
+
+
 def test_a_dry_run_makes_nothing_and_lists_every_row(folder, tmp_path, capsys):
     from mnistlib.ablations import ROWS
 

@@ -19,7 +19,7 @@ def main() -> int:
         refresh([name.removesuffix(".ipynb") for name in names])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
-from mnistlib.dataset.files import expanded
+from mnistlib.dataset.files import expanded, expect_writable
 from mnistlib.errors import UserError, pick
 
 Rule = Callable[[str, object], object]
@@ -106,13 +106,16 @@ def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
 
     Args:
         default: what "" stands for.
-        exists: whether what is given must be there already.
+        exists: whether what is given must be there already, to be read; anything else must be fit
+            to be written to.
     """
 
     def rule(name: str, value: object) -> Path | None:
         if value in ("", None):
-            return None if default is None else Path(default)
-        if not isinstance(value, str):
+            value = default
+        if value is None:
+            return None
+        if not isinstance(value, str | Path):
             raise ParameterError(f"{name}={value!r}: expected the path of a folder")
         path = expanded(value)
         if exists and not path.exists():
@@ -121,6 +124,9 @@ def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
             raise ParameterError(
                 f"{name}={value!r}: expected a folder, found a file; give its folder"
             )
-        return path
+        try:
+            return path if exists else expect_writable(path)
+        except UserError as error:
+            raise ParameterError(f"{name}: {error}") from None
 
     return rule

@@ -11,6 +11,7 @@ from pathlib import Path
 from mnistlib import paths, runs
 from mnistlib.ablations import ROWS
 from mnistlib.dataset import DigitData, load
+from mnistlib.dataset.files import expect_writable
 from mnistlib.kept import own_output
 from mnistlib.study import StudyError, study
 from mnistlib.study.estimate import dry_run
@@ -37,6 +38,8 @@ def command(
     """
     rows, numbers = choose(ROWS, only, epochs), parse_seeds(seeds)
     check_options(**where)
+    if out is not None and not show:
+        expect_writable(out)
     data = load(data_dir)
     folder = _folder(data, out, epochs)
     if show:
