@@ -230,4 +230,6 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a path may hold what no encoding can
     sys.exit(main())

@@ -79,7 +79,8 @@ def _print_epoch(number: int, values: dict) -> None:
 def _draw_curves(run: runs.Run, path: Path) -> Path:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     plots.learning_curves(run.history, axes, run.recipe.model)
-    figure.suptitle(f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}")
+    words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
+    figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
     image = BytesIO()
     figure.savefig(image, format="png")
     plt.close(figure)

@@ -36,6 +36,19 @@ def test_train_prints_a_line_an_epoch_and_writes_record_weights_and_curves(
     assert next((out / "figures").glob("*_curves.png")).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", [b"$\\foo{$ <b>", b"two\nlines", b"no utf-8 \xff"])
+def test_digits_in_a_folder_of_any_name_can_be_trained_on(name, tiny, tmp_path):
+    folder = tmp_path / os.fsdecode(name)
+    export(tiny, folder)
+    call = [sys.executable, "-m", "mnistlib", "train", "mlp", "--epochs", "1"]
+    call += ["--data", str(folder), "--out", str(folder / "out")]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(call, env=strict, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    (run,) = load_all(folder / "out" / "runs")
+    assert run.dataset["name"].isprintable()
+
+
 def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     again = tmp_path / "again"
     assert main(["export", "--data", str(folder), "--out", str(again)]) == 0

@@ -85,6 +85,12 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
+def test_single_pages_can_be_built_again_and_again(tmp_path):
+    for _ in range(2):
+        files.expect_own(tmp_path / "new")
+        (tmp_path / "new" / "01_a.html").touch()
+
+
 @pytest.mark.parametrize(
     ("finished", "made_from", "kept"),
     [(False, "x", True), (False, "y", False), (True, "x", False)],

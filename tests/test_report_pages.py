@@ -1,6 +1,7 @@
 """Figures, Markdown, formulas and outputs on pages that open offline."""
 
 import re
+from html import escape
 from types import SimpleNamespace
 
 import nbformat.v4 as nb
@@ -124,6 +125,12 @@ def test_html_that_loads_or_runs_is_dropped():
 def test_text_outputs_are_escaped():
     html = pages.page(executed(nb.new_output("stream", name="stdout", text="<b>1</b>\n")), "x")
     assert "&lt;b&gt;1&lt;/b&gt;" in html
+
+
+@pytest.mark.parametrize("name", ["a*b*", "$\\foo{$ <b>", "[a](b)|`c` & # ~~d~~", "_MNIST_", "\\"])
+def test_a_name_from_outside_means_nothing_in_markdown(name):
+    html = Writer({}).html(f"Digits of {figures.plain(name)} are read.")
+    assert html.strip() == f"<p>Digits of {escape(name, quote=False)} are read.</p>"
 
 
 def test_alt_text_and_caption_stand_in_the_figure():

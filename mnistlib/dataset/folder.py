@@ -139,9 +139,9 @@ def _kind(folder: Path) -> str:
 
 
 def _own_name(folder: Path) -> str:
-    """The folder's name; its parent's where it is called "raw", as torchvision does."""
+    """The folder's name, fit to be shown; its parent's where it is "raw", as torchvision does."""
     folder = folder.resolve()
-    return folder.parent.name if folder.name == "raw" else folder.name
+    return shown(folder.parent.name if folder.name == "raw" else folder.name)
 
 
 def _half(root: Path) -> str:

@@ -8,6 +8,7 @@ from mnistlib.lazy import attach
 _HOMES = {
     "banner": "figures",
     "in_short": "figures",
+    "plain": "figures",
     "say": "figures",
     "show": "figures",
     "tell": "figures",

@@ -98,6 +98,11 @@ def typeset(text: str) -> str:
     return spaced.replace("LeNet-5", "LeNet\N{NON-BREAKING HYPHEN}5")
 
 
+def plain(name: str) -> str:
+    """A name from outside, such as a folder's, for within Markdown: it means nothing there."""
+    return re.sub(r"([\\`*_\[\]<>$&|~#])", r"\\\1", name)
+
+
 def tell(text: str) -> None:
     """Print a line with numbers in it, set as captions are."""
     print(typeset(text))

@@ -34,7 +34,7 @@ def finish(folder: Path) -> None:
 
 
 def expect_own(folder: Path) -> None:
-    """Make `folder` if need be.
+    """Make and mark `folder` where it is new.
 
     Raises:
         UserError: it cannot be used, or holds files and no mark, so that they are someone's.
@@ -50,11 +50,11 @@ def expect_own(folder: Path) -> None:
         raise UserError(
             f"{folder}: found files that no report wrote, expected an empty folder; give another"
         )
+    (folder / MARK).touch()
 
 
 def _mark(folder: Path) -> str:
-    mark = folder / MARK
-    return mark.read_text(encoding="utf-8", errors="replace") if mark.exists() else ""
+    return (folder / MARK).read_text(encoding="utf-8", errors="replace")
 
 
 def _empty(folder: Path) -> None:
