@@ -36,6 +36,27 @@ def test_train_prints_a_line_an_epoch_and_writes_record_weights_and_curves(
     assert next((out / "figures").glob("*_curves.png")).read_bytes().startswith(b"\x89PNG")
 
 
+def test_training_that_was_stopped_goes_on(folder, tmp_path, capsys, monkeypatch):
+    call = ["train", "mlp", "--epochs", "3", "--data", str(folder), "--out", str(tmp_path)]
+
+    def stop(number, values):
+        if number == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("mnistlib.session._print_epoch", stop)
+    assert main(call) == 130
+    monkeypatch.undo()
+    (aside,) = (tmp_path / "runs" / "unfinished").iterdir()
+    capsys.readouterr()
+    assert main(call) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"going on from {aside}" in lines
+    assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch   3"]
+    assert not aside.exists()
+    assert main(call) == 0  # nothing is left to go on from: anew, to the same record
+    assert len(load_all(tmp_path / "runs")) == 1
+
+
 @pytest.mark.parametrize("name", [b"$\\foo{$ <b>", b"two\nlines", b"no utf-8 \xff"])
 def test_digits_in_a_folder_of_any_name_can_be_trained_on(name, tiny, tmp_path):
     folder = tmp_path / os.fsdecode(name)
