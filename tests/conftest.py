@@ -1,6 +1,7 @@
 """Digits for every test: real MNIST where MNIST_DIR names it, else the sample; never a network."""
 
 import os
+import signal
 
 os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that tests start
 
@@ -9,6 +10,9 @@ import pytest
 
 from mnistlib import paths
 from mnistlib.dataset import DigitData, Digits, load
+
+# A shell's background job ignores Ctrl-C, and so would the processes that tests stop by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.communicate()[1].endswith("stopped; files that were finished stay\n")
+    assert process.communicate(timeout=60)[1].endswith("stopped; files that were finished stay\n")
     assert (process.returncode, list(tmp_path.iterdir())) == (130, [])
 
 

@@ -8,9 +8,10 @@ import nbformat
 import nbformat.v4 as nb
 import pytest
 
+from mnistlib.dataset import export
 from mnistlib.errors import UserError
 from mnistlib.paths import NOTEBOOKS
-from mnistlib.report import files, origin
+from mnistlib.report import files
 from mnistlib.report.building import PAGES, Page, _environment, build, source_words
 from mnistlib.report.execute import NotebookError
 from mnistlib.report.refreshing import clean, source_hash
@@ -127,18 +128,25 @@ def test_a_report_that_failed_goes_on_with_the_page_that_failed(tmp_path):
     assert not files.begin(out, "whatever the finished report was made from")
 
 
-def test_a_report_is_not_gone_on_with_when_what_it_is_made_from_has_changed(tmp_path):
-    notebook, digits = tmp_path / "01_a.ipynb", tmp_path / "digits"
-    notebook.write_text("{}")
-    digits.mkdir()
-    seen = [origin.fingerprint(["01_a"], [notebook], digits)]
-    assert origin.fingerprint(["01_a"], [notebook], digits) == seen[0]
-    seen.append(origin.fingerprint(["01_b"], [notebook], digits))
-    (digits / "train.tar").touch()
-    seen.append(origin.fingerprint(["01_a"], [notebook], digits))
-    notebook.write_text("{} ")
-    seen.append(origin.fingerprint(["01_a"], [notebook], digits))
-    assert len(set(seen)) == 4
+def test_a_report_is_not_gone_on_with_when_what_it_is_made_from_has_changed(tmp_path, tiny):
+    write(tmp_path / "01_a.ipynb", DEFAULTS, "1")
+    write(tmp_path / "02_b.ipynb", DEFAULTS, "raise ValueError")
+    pages, out = (Page("01_a", "A", {"model": "mlp"}), Page("02_b", "B")), tmp_path / "out"
+
+    def goes_on(**options):
+        lines = []
+        with pytest.raises(NotebookError):
+            build(out, pages=pages, notebooks=tmp_path, say=lines.append, **options)
+        return "[1/2] 01_a is there" in lines
+
+    assert not goes_on()
+    assert goes_on()
+    assert not goes_on(seed=1)
+    export(tiny, tmp_path / "digits")
+    assert not goes_on(seed=1, data_dir=tmp_path / "digits")
+    assert goes_on(seed=1, data_dir=tmp_path / "digits")
+    write(tmp_path / "02_b.ipynb", DEFAULTS, "raise ValueError('again')")
+    assert not goes_on(seed=1, data_dir=tmp_path / "digits")
 
 
 def test_each_page_has_files_of_its_own():

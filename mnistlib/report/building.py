@@ -116,11 +116,12 @@ def _begin(
     environment: dict[str, str],
 ) -> set[str]:
     """Make the folder ready; returns the names of pages that a stopped report has left there."""
+    from mnistlib.dataset import load
     from mnistlib.report import files, origin
 
     values = [[page.slug, _parameters(page, settings)] for page in pages]
-    sources = {notebooks / page.source for page in pages}
-    made_from = origin.fingerprint(values, sources, environment.get("MNIST_DIR"))
+    digits = load(environment.get("MNIST_DIR")).fingerprint  # downloaded before the first page
+    made_from = origin.fingerprint([values, digits], [notebooks / page.source for page in pages])
     goes_on = files.begin(out, made_from)
     return {page.slug for page in pages if goes_on and (out / f"{page.slug}.html").exists()}
 

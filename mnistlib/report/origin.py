@@ -8,22 +8,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mnistlib import paths
-from mnistlib.dataset.folder import NESTED
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def fingerprint(values: object, notebooks: Iterable[Path], digits: str | Path | None) -> str:
-    """sha256 over the report's settings and the state of all files that its pages depend on.
+def fingerprint(values: object, notebooks: Iterable[Path]) -> str:
+    """sha256 over what pages depend on: settings, and path, size and time of change of files.
 
-    A file's state is its path, size and time of change.
+    The files are the package's, those of results that git keeps, and the notebooks.
 
     Args:
-        values: settings, as JSON can hold them.
-        notebooks: the notebooks' files.
-        digits: the folder of the digits; None for data/raw.
+        values: the settings and what the digits are, as JSON can hold them.
+        notebooks: their paths.
     """
-    files = [*_sources(), *notebooks, *_kept(), *_digits(Path(digits or paths.RAW))]
+    files = [*_sources(), *notebooks, *_kept()]
     about = [sys.version, version("torch"), values, [_state(path) for path in sorted(files)]]
     return sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
@@ -38,12 +36,6 @@ def _kept() -> Iterator[Path]:
     yield from paths.RUNS.glob("**/*.json")
     yield from paths.WEIGHTS.glob("*.safetensors")
     yield from paths.BENCH.parent.glob(paths.BENCH.name)
-
-
-def _digits(folder: Path) -> Iterator[Path]:
-    """Files of the digits, or the folders of pictures: their time changes with what is in them."""
-    for nested in NESTED:
-        yield from (folder / nested).glob("[!.]*")
 
 
 def _state(path: Path) -> tuple[str, int, int]:
