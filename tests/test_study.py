@@ -216,6 +216,13 @@ def test_time_is_estimated_from_the_same_recipe_else_the_same_model(timed):
     assert seconds(recipe("mlp", epochs=1, dropout=0.1), 200, [timed, slow]) == pytest.approx(6)
     assert seconds(RECIPES[1], 200, [timed]) is None
     assert seconds(MLP[0], 200, [replace(timed, device="a GPU")]) is None
+    made_by_a_sleeper = replace(
+        timed,
+        recipe=recipe("mlp", epochs=3),
+        history={curve: 3 * values for curve, values in timed.history.items()}
+        | {"seconds": [3.0, 30_000.0, 3.0]},
+    )
+    assert seconds(MLP[0], 200, [made_by_a_sleeper]) == pytest.approx(3)
 
 
 def test_a_dry_run_says_what_is_missing_and_how_long_it_takes(timed, tiny):

@@ -13,7 +13,8 @@ def seconds(recipe: Recipe, n_train: int, known: Iterable[Run]) -> float | None:
     """Seconds that one run will take on one core; None where nothing is known.
 
     The median pace of the known runs of the same recipe, lacking them of the same model, times the
-    number of training images in all epochs.
+    number of training images in all epochs. A run's pace is that of its median epoch, in which a
+    machine that slept has no part.
     """
     known = [run for run in known if run.device == "cpu"]
     same = [run for run in known if replace(run.recipe, epochs=recipe.epochs) == recipe]
@@ -24,7 +25,7 @@ def seconds(recipe: Recipe, n_train: int, known: Iterable[Run]) -> float | None:
 
 
 def _pace(run: Run) -> float:
-    return sum(run.history["seconds"]) / run.recipe.epochs / run.dataset["n_train"]
+    return median(run.history["seconds"]) / run.dataset["n_train"]
 
 
 def dry_run(
