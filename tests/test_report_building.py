@@ -125,7 +125,7 @@ def test_a_report_that_failed_goes_on_with_the_page_that_failed(tmp_path):
     assert (out / "01_good.html").stat().st_mtime_ns == first
     assert (out / "02_bad.html").exists()
     assert lines[-1] == f"open {out / 'index.html'}"
-    assert not files.begin(out, "whatever the finished report was made from")
+    assert (out / files.MARK).read_bytes() == b""  # whole: the next report starts anew
 
 
 def test_a_report_is_not_gone_on_with_when_what_it_is_made_from_has_changed(tmp_path, tiny):
