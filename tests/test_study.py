@@ -77,7 +77,7 @@ def test_a_run_that_was_under_way_goes_on_from_its_last_epoch(tiny, tmp_path):
 
 def test_where_the_studys_folder_is_not_to_be_had_a_worker_puts_nothing_aside(tiny, tmp_path):
     (task,) = tasks(MLP, [0], tiny.fingerprint)
-    run = attempt(task, tiny, folder=tmp_path / "another machine's")
+    run = attempt(task, tiny, None, tmp_path / "another machine's")
     assert run.key == task.key
     assert list(tmp_path.iterdir()) == []
 
@@ -147,12 +147,12 @@ def test_workers_that_are_killed_again_and_again_are_given_up(tiny, tmp_path, mo
     assert len(caught.value.failures) == 2
 
 
-def test_a_worker_with_other_digits_refuses_the_run(tiny):
+def test_a_worker_with_other_digits_refuses_the_run(tiny, tmp_path):
     (task,) = tasks(MLP, [0], tiny.fingerprint)
     _ = tiny.train.fingerprint  # kept, and sent along; the bytes decide all the same
     other = replace(tiny, train=tiny.train.take(range(100), "fewer"))
     other.__dict__["fingerprint"] = tiny.fingerprint
-    assert "are not the driver's" in attempt(task, other, None).error
+    assert "are not the driver's" in attempt(task, other, None, tmp_path).error
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def build(
     chosen = [pick("page", slug, [page.slug for page in pages]) for slug in only or ()]
     environment = _environment(data_dir)
     settings = {"seed": seed, **({"epochs": epochs} if epochs else {})}
-    files.expect_own(out)
+    files.expect_own(out)  # before digits are looked for
     there = () if chosen else _begin(out, pages, notebooks, settings, environment)
     work = [page for page in pages if not chosen or page.slug in chosen]
     for number, page in enumerate(work, start=1):

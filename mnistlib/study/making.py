@@ -17,7 +17,7 @@ RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 
 
 def make(
-    tasks: Sequence[Task], data: DigitData, pool: Pool, folder: Path | None = None
+    tasks: Sequence[Task], data: DigitData, pool: Pool, folder: Path
 ) -> Iterator[Run | Failure]:
     """Yield each run, or why there is none, as it ends.
 
@@ -40,9 +40,7 @@ def make(
         yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
 
 
-def _once(
-    tasks: list[Task], data: DigitData, pool: Pool, folder: Path | None
-) -> Iterator[Run | Failure]:
+def _once(tasks: list[Task], data: DigitData, pool: Pool, folder: Path) -> Iterator[Run | Failure]:
     parallel = joblib.Parallel(
         n_jobs=min(pool.workers, max(2, len(tasks))),  # 1 would mean the driver itself
         backend=pool.backend(data),

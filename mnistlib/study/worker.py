@@ -29,9 +29,7 @@ class Failure:
         return f"{self.task.name}, seed {self.task.seed}: {self.error}"
 
 
-def attempt(
-    task: Task, data: DigitData, parent: int | None = None, folder: Path | None = None
-) -> Run | Failure:
+def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> Run | Failure:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
     Args:
@@ -47,7 +45,7 @@ def attempt(
         _expect_same_digits(task, data)
         from mnistlib.train import fit
 
-        shared = folder is not None and folder.is_dir() and os.access(folder, os.W_OK)
+        shared = folder.is_dir() and os.access(folder, os.W_OK)
         how = {"device": "cpu", "threads": 1, "progress": False}
         with _ONE_AT_A_TIME:
             checkpoint = unfinished(folder, task.key) if shared else None
