@@ -10,7 +10,7 @@ from mnistlib.report.markdown import Writer, boxed, clean, formula
 
 KERNEL_FILE = re.compile(r"\S*ipykernel_\d+/\S+\.py:\d+: ")  # where a warning says it comes from
 
-LONG_CELL = re.compile(r"<(t[dh])>(?=[^<]{36})")  # of a table: may break into lines
+LONG_CELL = re.compile(r"<(t[dh])>(?=[^<]{24})")  # of a table: may break into lines
 WORDS_CELL = re.compile(r"<td>(?=[A-Za-z])")  # not a number: starts at the left
 INDEX_ROW = re.compile(  # pandas gives the index's name a row of its own below the columns' names
     r"<th></th>((?:\s*<th>[^<]*</th>)+\s*</tr>)\s*<tr>\s*(<th>[^<]+</th>)(?:\s*<th></th>)+\s*</tr>"
