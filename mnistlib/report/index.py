@@ -73,7 +73,7 @@ def row(run: Run) -> Row:
         epochs=str(run.recipe.epochs),
         accuracy=f"{100 * run.accuracy:.2f} %",
         interval=f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %",
-        seconds=f"{seconds:.1f}",
+        seconds=f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}",
     )
 
 
