@@ -3,7 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
+from mnistlib.ablations import by_row, label
 from mnistlib.atomic import write_bytes
+from mnistlib.claims import family_words, judge
+from mnistlib.config import TITLES
 from mnistlib.errors import DataError
 from mnistlib.headline import headline, readable
 from mnistlib.paths import ROOT, RUNS
@@ -13,14 +18,18 @@ START, END = "<!-- results: written by make notebooks -->", "<!-- end of results
 
 
 def results(folder: Path = RUNS) -> str:
-    """The headline table as Markdown, from the records in a folder."""
-    frame = readable(headline(load_all(folder, strict=True))).reset_index()
+    """The headline table and the verdicts on techniques as Markdown, from a folder's records."""
+    runs = load_all(folder, strict=True)
+    frame = readable(headline(runs)).reset_index()
     rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    table = "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
+    alone = study.added.iloc[1:].rename(index=label)
+    return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)}"
 
 
 def stated(readme: Path = ROOT / "README.md") -> str:
-    """The table that a README holds between its marks.
+    """What a README holds between its marks.
 
     Raises:
         DataError: the marks are missing.
