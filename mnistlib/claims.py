@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mnistlib import confirmation
 from mnistlib.ablations import ALONE, BASELINE, BOTH_WAYS, ROWS, WITHIN, label
 from mnistlib.known import ERRORS
 from mnistlib.runs import Run
@@ -64,8 +65,13 @@ def judge(
     )
 
 
-def claims(study: Study) -> list[Claim]:
-    """The report's claims in the order in which it makes them."""
+def claims(study: Study, second: "pd.DataFrame | None") -> list[Claim]:
+    """The report's claims in the order in which it makes them.
+
+    Args:
+        study: as from judge.
+        second: as from confirmation.confirm.
+    """
     alone = study.added.iloc[1:].rename(index=label)
     techniques = alone.drop("all together")
     return [
@@ -73,6 +79,7 @@ def claims(study: Study) -> list[Claim]:
         _convolution(study.duel.loc["mlp"]),
         _together(alone.loc["all together"]),
         _three_help(alone),
+        _three_confirmed(second),
         _all_help(techniques),
         _all_needed(study.removed.filter(like=" - ", axis=0).rename(index=label)),
         _adds_up(study),
@@ -93,7 +100,7 @@ def table(found: Sequence[Claim]) -> "pd.DataFrame":
 def results(study: Study) -> "pd.DataFrame":
     """One row a recipe, as people read it: error, difference, p-value, verdict.
 
-    "better" is how often one run beats one of the baseline, from any two seeds.
+    Columns are those of readable().
     """
     import pandas as pd
 
@@ -103,7 +110,17 @@ def results(study: Study) -> "pd.DataFrame":
         study.added.iloc[1:],
         study.removed.iloc[1:],
     ]
-    frame = pd.concat(parts).rename(index=label)
+    return readable(pd.concat(parts))
+
+
+def readable(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """verdicts.compare's rows in words; index: labels.
+
+    "better" is how often one run beats one of the baseline, from any two seeds.
+    """
+    import pandas as pd
+
+    frame = frame.rename(index=label)
     rows = list(frame.itertuples())
     return pd.DataFrame(
         {
@@ -127,8 +144,8 @@ def _briefly(words: str, end: str) -> str:
     return words.partition(end)[0] + ")"
 
 
-def abstract(study: Study) -> str:
-    """The study in a paragraph of Markdown: question, method, results."""
+def abstract(study: Study, second: "pd.DataFrame | None") -> str:
+    """The study in a paragraph of Markdown: question, method, results; arguments as claims'."""
     alone = study.added.iloc[1:].rename(index=label)
     within = study.removed.iloc[1:].rename(index=label)
     least, most = alone["seeds"].min(), study.added["seeds"].max()
@@ -142,7 +159,8 @@ def abstract(study: Study) -> str:
         "were chosen on a validation split. Differences are paired by seed, p-values are those of "
         f"sign flips, corrected by Holm. **Results.** Test errors: LeNet-5 {error_words(lenet5)}, "
         f"MLP {error_words(mlp)}, LeNet-5 with all techniques {error_words(reg)}. "
-        f"{family_words('Added alone', alone)} {family_words('Changes to all together', within)}"
+        f"{family_words('Added alone', alone)} {confirmation.words(second)} "
+        f"{family_words('Changes to all together', within)}"
     )
 
 
@@ -194,6 +212,16 @@ def _three_help(alone: "pd.DataFrame") -> Claim:
     return Claim(
         text, f"{n} of {len(alone) - 1} help. {family_words('Added alone', alone)}", n >= 3
     )
+
+
+def _three_confirmed(second: "pd.DataFrame | None") -> Claim:
+    text = "At least three techniques help alone, judged by fresh seeds only."
+    if second is None:
+        return Claim(text, confirmation.words(None), False)
+    rows = second.iloc[1:].rename(index=label)
+    gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
+    n = int((rows["verdict"] == "helps").sum())
+    return Claim(text, f"{confirmation.words(second)} {gains}", n >= 3)
 
 
 def _all_help(alone: "pd.DataFrame") -> Claim:

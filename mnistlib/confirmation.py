@@ -13,7 +13,7 @@ import numpy as np
 from mnistlib.ablations import by_row
 from mnistlib.paths import RUNS
 from mnistlib.runs import Run
-from mnistlib.verdicts import ALPHA, compare
+from mnistlib.verdicts import ALPHA, compare, which
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,3 +59,13 @@ def confirm(runs: Sequence[Run], rng: np.random.Generator) -> "pd.DataFrame | No
         return None
     rows = by_row([run for run in runs if run.seed in SEEDS])
     return compare({name: rows[name] for name in NAMES}, BASELINE, rng)
+
+
+def words(second: "pd.DataFrame | None") -> str:
+    """What confirm() found, in a sentence without the baseline's name."""
+    seeds = f"Tried again from {len(SEEDS)} fresh seeds"
+    if second is None:
+        return f"{seeds}: not complete yet."
+    rows = second.iloc[1:].rename(index=lambda name: name.removeprefix(f"{BASELINE} + "))
+    verdicts = rows.assign(verdict=np.where(rows["verdict"] == "helps", "yes", "no"))
+    return f"{seeds}, confirmed: {which(verdicts, 'yes')}; not confirmed: {which(verdicts, 'no')}."

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mnistlib import confirmation
 from mnistlib.ablations import by_row, label
 from mnistlib.atomic import write_bytes
 from mnistlib.claims import family_words, judge
@@ -25,7 +26,9 @@ def results(folder: Path = RUNS) -> str:
     table = "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
     study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
     alone = study.added.iloc[1:].rename(index=label)
-    return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)}"
+    again = load_all(folder / confirmation.FOLDER.name, strict=True)
+    second = confirmation.words(confirmation.confirm(again, np.random.default_rng(0)))
+    return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)} {second}"
 
 
 def stated(readme: Path = ROOT / "README.md") -> str:
