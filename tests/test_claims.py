@@ -84,7 +84,8 @@ def test_three_must_be_confirmed(study, second):
     assert [claim.supported for claim in found].index(False) == 4
     assert found[4].evidence.startswith(
         "Tried again from 20 fresh seeds, confirmed: label smoothing and affine+elastic; "
-        "not confirmed: affine. + label smoothing +0.10 points (+0.05 to +0.15; p = 0.02 by Holm); "
+        "not confirmed: affine. Gains: label smoothing +0.10 points "
+        "(+0.05 to +0.15; p = 0.02 by Holm); "
     )
 
 
