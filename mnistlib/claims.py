@@ -218,7 +218,7 @@ def _three_confirmed(second: "pd.DataFrame | None") -> Claim:
     text = "At least three techniques help alone, judged by fresh seeds only."
     if second is None:
         return Claim(text, confirmation.words(None), False)
-    rows = second.iloc[1:].rename(index=lambda name: label(name).removeprefix("+ "))
+    rows = confirmation.tried(second)
     gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
     n = int((rows["verdict"] == "helps").sum())
     return Claim(text, f"{confirmation.words(second)} Gains: {gains}.", n >= 3)

@@ -61,11 +61,17 @@ def confirm(runs: Sequence[Run], rng: np.random.Generator) -> "pd.DataFrame | No
     return compare({name: rows[name] for name in NAMES}, BASELINE, rng)
 
 
+def tried(second: "pd.DataFrame") -> "pd.DataFrame":
+    """What confirm() found without the baseline; index: names of techniques."""
+    return second.iloc[1:].rename(index=lambda name: name.removeprefix(f"{BASELINE} + "))
+
+
 def words(second: "pd.DataFrame | None") -> str:
     """What confirm() found, in a sentence without the baseline's name."""
-    seeds = f"Tried again from {len(SEEDS)} fresh seeds"
+    seeds = f"Retried from {len(SEEDS)} fresh seeds"
     if second is None:
         return f"{seeds}: not complete yet."
-    rows = second.iloc[1:].rename(index=lambda name: name.removeprefix(f"{BASELINE} + "))
-    verdicts = rows.assign(verdict=np.where(rows["verdict"] == "helps", "yes", "no"))
-    return f"{seeds}, confirmed: {which(verdicts, 'yes')}; not confirmed: {which(verdicts, 'no')}."
+    rows = tried(second)
+    rows["verdict"] = np.where(rows["verdict"] == "helps", "yes", "no")
+    yes, no = (which(rows, answer) for answer in ("yes", "no"))
+    return f"{seeds}, confirmed to help: {yes}; not confirmed: {no}."

@@ -83,7 +83,7 @@ def test_three_must_be_confirmed(study, second):
     found = claims.claims(study, second)
     assert [claim.supported for claim in found].index(False) == 4
     assert found[4].evidence.startswith(
-        "Tried again from 20 fresh seeds, confirmed: label smoothing and affine+elastic; "
+        "Retried from 20 fresh seeds, confirmed to help: label smoothing and affine+elastic; "
         "not confirmed: affine. Gains: label smoothing +0.10 points "
         "(+0.05 to +0.15; p = 0.02 by Holm); "
     )
@@ -92,7 +92,7 @@ def test_three_must_be_confirmed(study, second):
 def test_a_second_look_that_is_not_complete_supports_nothing(study):
     found = claims.claims(study, None)[4]
     assert (found.evidence, found.supported) == (
-        "Tried again from 20 fresh seeds: not complete yet.",
+        "Retried from 20 fresh seeds: not complete yet.",
         False,
     )
 
@@ -139,7 +139,9 @@ def test_the_abstract_names_seeds_errors_and_verdicts(study, second):
     text = claims.abstract(study, second)
     assert "each trained from 9 to 10 paired seeds for 30 epochs" in text
     assert "LeNet-5 0.90 % (0.85 to 0.95 over 10 seeds)" in text
-    assert "hurts: none; no evidence: affine. Tried again from 20 fresh seeds, confirmed: " in text
+    assert (
+        "hurts: none; no evidence: affine. Retried from 20 fresh seeds, confirmed to help: " in text
+    )
 
 
 def test_too_few_seeds_are_told_instead_of_verdicts(study):
