@@ -7,12 +7,11 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from mnistlib import paths
+from mnistlib import base
+from mnistlib.base import UserError, expanded, within
 from mnistlib.bench.contestants import CONTESTANTS, choose
 from mnistlib.bench.settings import QUICK, Settings
 from mnistlib.config import RECIPES, TITLES, recipe
-from mnistlib.dataset.files import expanded
-from mnistlib.errors import UserError, within
 
 MAX_SEED = 2**32 - 1  # as of the notebooks' parameters
 MAX_THREADS = 1024
@@ -91,7 +90,7 @@ def _add(commands, name: str, run, about: str) -> argparse.ArgumentParser:
 
 def _add_report(commands) -> None:
     command = _add(commands, "report", _report, "run the notebooks and write the report as HTML")
-    _add_out(command, paths.OUT / "report")
+    _add_out(command, base.OUT / "report")
 
 
 def _add_train(commands) -> None:
@@ -102,7 +101,7 @@ def _add_train(commands) -> None:
     command.add_argument("--seed", type=int, default=0, help="of weights, order and distortions")
     command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
     command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
-    _add_out(command, paths.OUT)
+    _add_out(command, base.OUT)
 
 
 def _add_study(commands) -> None:
@@ -135,7 +134,7 @@ def _add_data(commands) -> None:
 
 def _add_export(commands) -> None:
     command = _add(commands, "export", _export, "write train.tar and test.tar of {id}_{label}.png")
-    _add_out(command, paths.OUT / "export")
+    _add_out(command, base.OUT / "export")
     command.add_argument("--overwrite", action="store_true", help="replace archives that exist")
 
 
@@ -151,11 +150,11 @@ def _add_bench(commands) -> None:
     )
     command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
     command.add_argument("--only", nargs="+", metavar="NAME", help=", ".join(CONTESTANTS))
-    _add_out(command, paths.OUT / "bench.json", "FILE")
+    _add_out(command, base.OUT / "bench.json", "FILE")
 
 
 def _add_out(command: argparse.ArgumentParser, default: Path, metavar: str = "DIR") -> None:
-    shown = default.relative_to(paths.ROOT)
+    shown = default.relative_to(base.ROOT)
     command.add_argument(
         "--out",
         type=Path,

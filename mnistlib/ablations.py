@@ -8,8 +8,8 @@ values that came out best there, by `tuning.choose`. No test digit took part.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mnistlib.base import DataError
 from mnistlib.config import RECIPES, TITLES, Recipe
-from mnistlib.errors import DataError
 from mnistlib.runs import Run
 
 BASELINE = RECIPES["lenet5"]

@@ -13,8 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from mnistlib.base import pick
 from mnistlib.config import AUGMENTATIONS
-from mnistlib.errors import pick
 
 
 @dataclass(frozen=True)

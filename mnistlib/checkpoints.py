@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from mnistlib import runs
-from mnistlib.atomic import write_bytes
+from mnistlib.base import write_bytes
 from mnistlib.course import Course
 
 FORMAT = "1"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from mnistlib.errors import UserError, pick, within
+from mnistlib.base import UserError, pick, within
 
 MODELS = ("lenet5", "mlp", "lenet5_reg")
 TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5_reg": "Regularized LeNet-5"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnistlib.ablations import by_row
-from mnistlib.paths import RUNS
+from mnistlib.base import RUNS
 from mnistlib.runs import Run
 from mnistlib.verdicts import ALPHA, compare, which
 

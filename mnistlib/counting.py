@@ -18,8 +18,8 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
+from mnistlib.base import UserError, pick
 from mnistlib.config import MLP_WIDTHS, MODELS
-from mnistlib.errors import UserError, pick
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -7,13 +7,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from mnistlib.augment import DEFAULT
+from mnistlib.base import stream
 from mnistlib.batches import Batches
 from mnistlib.config import Recipe
 from mnistlib.dataset import DigitData, Digits
 from mnistlib.loops import TEST_BATCH, test, train
 from mnistlib.optimizers import make_average, make_optimizer, make_schedule
 from mnistlib.runs import CURVES
-from mnistlib.seeding import stream
 
 
 def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batches:

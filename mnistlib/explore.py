@@ -6,8 +6,8 @@ from math import sqrt
 
 import numpy as np
 
+from mnistlib.base import DataError
 from mnistlib.dataset import Digits
-from mnistlib.errors import DataError
 
 
 def moments(images: np.ndarray) -> tuple[float, float]:

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mnistlib.base import UserError
 from mnistlib.batches import Batches
 from mnistlib.dataset import Digits
-from mnistlib.errors import UserError
 
 TEST_BATCH = 1000
 

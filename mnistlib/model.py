@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from mnistlib.base import UserError, pick
 from mnistlib.config import MLP_WIDTHS, MODELS
 from mnistlib.dataset import MEAN, STD
-from mnistlib.errors import UserError, pick
 
 BACKGROUND = (0 - MEAN) / STD  # a black pixel after normalisation
 

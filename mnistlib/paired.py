@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 EXACT = 16  # pairs up to which all sign patterns are counted; 2^16 take a moment
 RESAMPLES = 99_999

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnistlib.atomic import write_bytes
+from mnistlib.base import DataError, UserError, write_bytes
 from mnistlib.config import Recipe
 from mnistlib.dataset import canonical, idx
-from mnistlib.errors import DataError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,9 @@ import matplotlib.pyplot as plt
 from tqdm import tqdm
 
 from mnistlib import plots, runs, weights
-from mnistlib.atomic import write_bytes
+from mnistlib.base import expect_writable, own_output, write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
-from mnistlib.dataset.files import expect_writable
-from mnistlib.kept import own_output
 from mnistlib.stats import wilson
 from mnistlib.train import fit, initial, pick_device
 

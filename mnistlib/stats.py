@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 CLASSES = 10
 

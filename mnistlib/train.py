@@ -12,14 +12,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from mnistlib import checkpoints
+from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import Recipe
 from mnistlib.course import Course, training_batches
 from mnistlib.dataset import DigitData
-from mnistlib.errors import TrainingError, UserError
 from mnistlib.loops import predict, test, train
 from mnistlib.model import build
 from mnistlib.runs import CURVES, Run, key
-from mnistlib.seeding import stream
 
 __all__ = ["fit", "initial", "pick_device", "predict", "test", "train", "training_batches"]
 

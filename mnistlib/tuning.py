@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 from mnistlib import counting
 from mnistlib.ablations import ALL, ALL_CANDIDATES, BASELINE, CANDIDATES, NO_BATCH_NORM, ONE_CYCLE
+from mnistlib.base import RUNS, UserError, own_output
 from mnistlib.config import Recipe, recipe
 from mnistlib.dataset import DigitData
-from mnistlib.errors import UserError
-from mnistlib.kept import own_output
-from mnistlib.paths import RUNS
 from mnistlib.runs import Run
 from mnistlib.study import study, validation_data
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnistlib import paired, stats
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 from mnistlib.runs import Run, expect_comparable
 
 if TYPE_CHECKING:

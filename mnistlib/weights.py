@@ -7,8 +7,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from mnistlib import runs
-from mnistlib.atomic import write_bytes
-from mnistlib.errors import DataError
+from mnistlib.base import DataError, write_bytes
 
 
 def save(model: nn.Module, run: runs.Run, path: str | Path) -> Path:

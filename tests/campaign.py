@@ -108,11 +108,11 @@ def work(seed: int, first: int) -> int:
     """Feed PER_CHILD inputs to the readers, a line for each."""
     import numpy as np
 
-    from mnistlib import paths
+    from mnistlib import base
     from tests import mutations
 
     with tempfile.TemporaryDirectory() as folder:
-        paths.CACHE = Path(folder) / "cache"
+        base.CACHE = Path(folder) / "cache"
         mutations.read_anything()  # imports, before memory is limited and time is taken
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
         for number in range(first, first + PER_CHILD):
@@ -131,7 +131,7 @@ def work(seed: int, first: int) -> int:
 
 def _judge(read, path: Path) -> tuple[str, str]:
     """How a reader takes a file: accepted, refused, or what is wrong with its answer."""
-    from mnistlib.errors import DataError
+    from mnistlib.base import DataError
 
     try:
         found = read(path)

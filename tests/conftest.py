@@ -8,7 +8,7 @@ os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that
 import numpy as np
 import pytest
 
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.dataset import DigitData, Digits, load
 
 # A shell's background job ignores Ctrl-C, and so would the processes that tests stop by it.
@@ -43,8 +43,8 @@ def toy_images() -> np.ndarray:
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of this test's own."""
-    monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
-    return paths.CACHE
+    monkeypatch.setattr(base, "CACHE", tmp_path / "cache")
+    return base.CACHE
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ import nbformat
 import numpy as np
 from nbformat import v4
 
-from mnistlib import paths, runs
-from mnistlib.atomic import write_bytes
+from mnistlib import base, runs
+from mnistlib.base import write_bytes
 from mnistlib.config import recipe
 from mnistlib.dataset import DigitData, download, export, idx, pictures
 from mnistlib.dataset.sample import sample
@@ -63,7 +63,7 @@ def do_download(folder: Path) -> None:
 
 def do_cache(folder: Path) -> None:
     """Decode an archive into the cache, and read it again from there."""
-    paths.CACHE = folder / "cache"
+    base.CACHE = folder / "cache"
     found = pictures.read_archive(folder / "train.tar")
     (folder / "found").write_text(found.fingerprint)
 

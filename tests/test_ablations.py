@@ -15,8 +15,8 @@ from mnistlib.ablations import (
     by_row,
     label,
 )
+from mnistlib.base import DataError
 from mnistlib.config import RECIPES, named
-from mnistlib.errors import DataError
 from mnistlib.train import initial
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mnistlib import atomic
+from mnistlib import base
 from mnistlib.__main__ import main
-from mnistlib.atomic import replacing, write_bytes
+from mnistlib.base import replacing, write_bytes
 
 
 def no_space(*_):
@@ -46,7 +46,7 @@ def test_what_a_killed_process_left_long_ago_is_swept_up(tmp_path):
     old, fresh, other = (tmp_path / f".{name}.part" for name in ("a.txt.1", "a.txt.2", "b.txt.1"))
     for part in (old, fresh, other):
         part.touch()
-    long_ago = time.time() - atomic.FORGOTTEN_SECONDS - 1
+    long_ago = time.time() - base.FORGOTTEN_SECONDS - 1
     for part in (old, other):
         os.utime(part, (long_ago, long_ago))
     path = write_bytes(tmp_path / "a.txt", b"whole")

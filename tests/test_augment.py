@@ -3,7 +3,7 @@ import torch
 from torch import Generator
 
 from mnistlib.augment import Strength, distort
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 STILL = Strength(degrees=0, pixels=0, scale=0, shear=0, elastic=0)
 

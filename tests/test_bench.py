@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from mnistlib import plots
 from mnistlib.__main__ import main
+from mnistlib.base import DataError, UserError
 from mnistlib.bench import CONTESTANTS, Settings, bench, results
 from mnistlib.bench.contestants import choose
 from mnistlib.bench.matmul import step_macs
@@ -23,7 +24,6 @@ from mnistlib.bench.profiling import KINDS, REST, summed
 from mnistlib.bench.reference import Net
 from mnistlib.bench.targets import measured
 from mnistlib.bench.variants import NETWORKS
-from mnistlib.errors import DataError, UserError
 from mnistlib.model import LeNet5
 
 TINY = Settings(batches=2, repetitions=2, warm_up=1, threads=1)

@@ -7,7 +7,7 @@ from statistics import median
 
 import pytest
 
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.__main__ import main
 from mnistlib.dataset import export, load
 from mnistlib.runs import load_all
@@ -183,7 +183,7 @@ def test_a_warning_is_one_line_without_a_source(folder, tmp_path, capsys):
 
 
 def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
-    for out in (paths.RUNS, paths.ROOT):
+    for out in (base.RUNS, base.ROOT):
         assert main(["train", "mlp", "--data", str(folder), "--out", str(out)]) == 2
         assert "holds results on MNIST only" in capsys.readouterr().err
 

@@ -2,8 +2,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from mnistlib.base import UserError
 from mnistlib.config import RECIPES, Recipe, differences, recipe
-from mnistlib.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["lenet5", "mlp"])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mnistlib.ablations import ROWS, by_row
+from mnistlib.base import RUNS
 from mnistlib.claims import judge
 from mnistlib.confirmation import FOLDER, NAMES, SEEDS, candidates, confirm, missing, words
-from mnistlib.paths import RUNS
 from mnistlib.runs import Run, load_all
 
 N = 1_000

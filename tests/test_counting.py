@@ -12,9 +12,9 @@ from latex2mathml.converter import convert
 from torch.utils.flop_counter import FlopCounterMode
 from torchinfo import summary
 
+from mnistlib.base import UserError
 from mnistlib.config import MLP_WIDTHS, MODELS
 from mnistlib.counting import derive, latex, solve_widths, table
-from mnistlib.errors import UserError
 from mnistlib.model import build, count
 
 WITH_MACS = ("convolution", "linear")

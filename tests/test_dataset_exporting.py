@@ -5,8 +5,8 @@ import tarfile
 import numpy as np
 import pytest
 
+from mnistlib.base import DataError, UserError
 from mnistlib.dataset import describe, export, load
-from mnistlib.errors import DataError, UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

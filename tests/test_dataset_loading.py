@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnistlib import paths
+from mnistlib import base
+from mnistlib.base import DataError
 from mnistlib.dataset import canonical, export, idx, load, mirrors, place, png
 from mnistlib.dataset.digits import DigitData, Digits
 from mnistlib.dataset.sample import sample
-from mnistlib.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("no_mnist_dir")
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("no_mnist_dir")
 @pytest.fixture(autouse=True)
 def own_raw(tmp_path, monkeypatch):
     """A data/raw of this test's own, absent at first."""
-    monkeypatch.setattr(paths, "RAW", tmp_path / "data" / "raw")
-    return paths.RAW
+    monkeypatch.setattr(base, "RAW", tmp_path / "data" / "raw")
+    return base.RAW
 
 
 def write_idx(data, folder, compress=bytes, suffix=""):
@@ -77,7 +77,7 @@ def test_the_place_is_a_whole_path_or_a_name(tmp_path, tiny, monkeypatch, own_ra
     monkeypatch.chdir(tmp_path)
     assert place("some") == str(tmp_path / "some" / "MNIST" / "raw")
     write_idx(tiny, own_raw)
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(base, "ROOT", tmp_path)
     assert place() == "data/raw"
     monkeypatch.setenv("MNIST_DIR", "some")
     assert place() == place("some")

@@ -13,8 +13,8 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from mnistlib.base import DataError
 from mnistlib.dataset import download, idx, mirrors
-from mnistlib.errors import DataError
 
 CONTENT = {name: idx.dump(np.arange(9) + i) for i, name in enumerate(["images", "labels"])}
 FILES = {name: sha256(content).hexdigest() for name, content in CONTENT.items()}

@@ -8,8 +8,8 @@ import tarfile
 import numpy as np
 import pytest
 
+from mnistlib.base import DataError
 from mnistlib.dataset import cache, pictures, png
-from mnistlib.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 NAMES = ["10_3.png", "9_0.png", "2_7.png", "1_1.png", "100_9.png"]  # in no order
@@ -176,9 +176,9 @@ ONE_OF_TWO = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.dataset import cache
-paths.CACHE = Path(sys.argv[1])
+base.CACHE = Path(sys.argv[1])
 def make():
     print("made")
     time.sleep(0.5)

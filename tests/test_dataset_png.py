@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mnistlib.base import DataError
 from mnistlib.dataset import png
-from mnistlib.errors import DataError
 
 
 def file_of(image, **options) -> bytes:

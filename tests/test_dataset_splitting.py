@@ -6,9 +6,9 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from mnistlib.base import UserError
 from mnistlib.dataset import Digits, split
 from mnistlib.dataset.sample import sample
-from mnistlib.errors import UserError
 
 
 def numbered(labels):

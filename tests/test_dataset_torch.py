@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from mnistlib.base import DataError, UserError
 from mnistlib.dataset import MEAN, MNIST, STD, export, normalise, png
-from mnistlib.errors import DataError, UserError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mnistlib import explore
+from mnistlib.base import DataError
 from mnistlib.dataset import Digits
-from mnistlib.errors import DataError
 
 
 def test_moments_are_those_of_the_pixels(tiny):

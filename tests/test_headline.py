@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import bootstrap
 
 from mnistlib import stats
+from mnistlib.base import UserError
 from mnistlib.config import recipe
-from mnistlib.errors import UserError
 from mnistlib.headline import headline, readable, words
 from mnistlib.runs import CURVES, Run
 from mnistlib.train import fit

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 from mnistlib.loops import predict, test, train
 from mnistlib.model import RegularizedLeNet5
 

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from mnistlib.base import UserError
 from mnistlib.config import MODELS
-from mnistlib.errors import UserError
 from mnistlib.model import BACKGROUND, CustomMLP, LeNet5, RegularizedLeNet5, build, count, pad
 
 SIZES = {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}

@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 
-from mnistlib.paths import NOTEBOOKS
+from mnistlib.base import NOTEBOOKS
 from mnistlib.report.formulas import mathml
 from mnistlib.report.parameters import assigned
 from mnistlib.report.refreshing import WIDGET, source_hash

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 from mnistlib.paired import holm, least_p, probability_of_better, sign_flip
 
 RNG = np.random.default_rng(0)

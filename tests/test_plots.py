@@ -12,9 +12,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from mnistlib import plots
+from mnistlib.base import UserError
 from mnistlib.config import MODELS
 from mnistlib.counting import derive
-from mnistlib.errors import UserError
 from mnistlib.plots.curves import spread
 
 RNG = np.random.default_rng(0)

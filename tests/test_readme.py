@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from mnistlib.errors import DataError
-from mnistlib.paths import ROOT
+from mnistlib.base import ROOT, DataError
 from mnistlib.report.readme import END, START, results, stated, update
 
 README = ROOT / "README.md"

@@ -8,9 +8,8 @@ import nbformat
 import nbformat.v4 as nb
 import pytest
 
+from mnistlib.base import NOTEBOOKS, UserError
 from mnistlib.dataset import export
-from mnistlib.errors import UserError
-from mnistlib.paths import NOTEBOOKS
 from mnistlib.report import files
 from mnistlib.report.building import PAGES, Page, _environment, build, source_words
 from mnistlib.report.execute import NotebookError

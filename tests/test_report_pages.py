@@ -11,8 +11,8 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from mnistlib.base import UserError
 from mnistlib.config import recipe
-from mnistlib.errors import UserError
 from mnistlib.report import figures, index, pages
 from mnistlib.report.formulas import mathml
 from mnistlib.report.markdown import Writer, clean

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 from mnistlib.report.parameters import ParameterError, check, choice, flag, folder, whole
 
 

@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from mnistlib.base import ROOT, DataError
 from mnistlib.dataset import Digits
-from mnistlib.errors import DataError
-from mnistlib.paths import ROOT
 
 sys.path.insert(0, str(ROOT))
 from tests import campaign, mutations

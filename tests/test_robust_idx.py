@@ -9,8 +9,8 @@ import broken
 import numpy as np
 import pytest
 
+from mnistlib.base import DataError
 from mnistlib.dataset import idx, load, packed
-from mnistlib.errors import DataError
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 

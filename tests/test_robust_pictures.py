@@ -14,8 +14,8 @@ import broken
 import numpy as np
 import pytest
 
+from mnistlib.base import DataError
 from mnistlib.dataset import MNIST, export, load, pictures, tar
-from mnistlib.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 FOLDERS = {

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnistlib.base import DataError
 from mnistlib.dataset import pictures, png, png_kinds
 from mnistlib.dataset.png_kinds import chunk
-from mnistlib.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 GREY = broken.IMAGES[0]

@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mnistlib.base import DataError
 from mnistlib.dataset import Digits, folder, idx, packed, pictures, png, tar
-from mnistlib.errors import DataError
 
 SAME = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

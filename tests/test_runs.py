@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from mnistlib import runs
+from mnistlib.base import RUNS, DataError
 from mnistlib.config import Recipe
-from mnistlib.errors import DataError
-from mnistlib.paths import RUNS
 from mnistlib.runs import CURVES, Run
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, binomtest, bootstrap
 
 from mnistlib import stats
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 
 @pytest.mark.parametrize(

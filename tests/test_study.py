@@ -9,9 +9,9 @@ import pytest
 from safetensors import safe_open
 
 from mnistlib import runs
+from mnistlib.base import UserError
 from mnistlib.config import recipe
 from mnistlib.dataset import DigitData
-from mnistlib.errors import UserError
 from mnistlib.study import StudyError, study, validation_data
 from mnistlib.study.estimate import dry_run, duration, seconds
 from mnistlib.study.plan import choose, format_seeds, parse_seeds, tasks

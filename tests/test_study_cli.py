@@ -12,7 +12,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.__main__ import main
 from mnistlib.config import recipe
 from mnistlib.dataset import export, load
@@ -152,8 +152,8 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
         (["--scheduler", "foo"], "foo: no address of a scheduler; give one like tcp://host:8786"),
         (["--scheduler", "nonsense://here:1"], "no address of a scheduler"),
         (["--scheduler", "::"], "no address of a scheduler"),
-        (["--out", str(paths.RUNS)], "holds results on MNIST only"),
-        (["--out", str(paths.RUNS / "tuning")], "holds results on MNIST only"),
+        (["--out", str(base.RUNS)], "holds results on MNIST only"),
+        (["--out", str(base.RUNS / "tuning")], "holds results on MNIST only"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(options, message, folder, tmp_path, capsys):
@@ -178,11 +178,11 @@ def test_trials_and_other_digits_stay_out_of_the_reports_records(folder, monkeyp
     from mnistlib.study.command import _folder
 
     digits = load(folder)
-    assert _folder(digits, None, None) == paths.OUT / "runs"
+    assert _folder(digits, None, None) == base.OUT / "runs"
     assert _folder(digits, tmp_path, None) == tmp_path
     as_mnist = replace(digits, name="MNIST")
-    assert _folder(as_mnist, None, None) == paths.RUNS
-    assert _folder(as_mnist, None, 1) == paths.OUT / "runs"
+    assert _folder(as_mnist, None, None) == base.RUNS
+    assert _folder(as_mnist, None, 1) == base.OUT / "runs"
 
 
 def test_after_ctrl_c_the_pools_threads_die_silently(monkeypatch, capsys):

@@ -10,8 +10,8 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
+from mnistlib.base import UserError
 from mnistlib.config import recipe
-from mnistlib.errors import UserError
 from mnistlib.runs import load_all
 from mnistlib.study import study
 

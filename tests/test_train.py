@@ -6,14 +6,13 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 
+from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import MODELS, RECIPES, recipe
 from mnistlib.course import Course
 from mnistlib.dataset import MEAN, STD, normalise
-from mnistlib.errors import TrainingError, UserError
 from mnistlib.loops import predict
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
-from mnistlib.seeding import stream
 from mnistlib.train import fit, initial, training_batches
 
 

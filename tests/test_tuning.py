@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnistlib import ablations, tuning
+from mnistlib.base import UserError
 from mnistlib.dataset import DigitData
-from mnistlib.errors import UserError
 from mnistlib.runs import key, load_all
 from mnistlib.study import validation_data
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mnistlib import stats, verdicts
+from mnistlib.base import UserError
 from mnistlib.config import recipe
-from mnistlib.errors import UserError
 from mnistlib.runs import Run
 from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, seeds_needed, undecided, which
 

@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from mnistlib import weights
+from mnistlib.base import RUNS, WEIGHTS, DataError
 from mnistlib.config import RECIPES, recipe
-from mnistlib.errors import DataError
-from mnistlib.paths import RUNS, WEIGHTS
 from mnistlib.runs import load_all
 from mnistlib.train import fit, initial, predict
 

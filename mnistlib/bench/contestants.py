@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mnistlib.errors import pick
+from mnistlib.base import pick
 
 TRAINING, DISTORTED = "training", "training with distortion"
 READING, TESTING, WHOLE = "reading", "testing", "a whole run"

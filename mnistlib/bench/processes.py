@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
-from mnistlib import paths
+from mnistlib import base
+from mnistlib.base import UserError
 from mnistlib.bench.contestants import CONTESTANTS, TOGETHER
 from mnistlib.bench.files import Job
 from mnistlib.bench.settings import Settings
-from mnistlib.errors import UserError
 
 PATIENCE = 20  # seconds that a process has to end by itself
 
@@ -87,7 +87,7 @@ def _process(call: list[str], folder) -> Iterator[subprocess.Popen]:
     environment = {**os.environ, "TMPDIR": str(folder)}
     # a session of its own, for Ctrl-C is the parent's to answer, from the first moment
     process = subprocess.Popen(  # noqa: S603 - our own
-        call, cwd=paths.ROOT, text=True, env=environment, start_new_session=True, **pipes
+        call, cwd=base.ROOT, text=True, env=environment, start_new_session=True, **pipes
     )
     try:
         yield process

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.bench.settings import BATCH
 from mnistlib.config import recipe
 from mnistlib.course import Course
@@ -37,7 +37,7 @@ def measure(folder: Path, threads: int) -> dict[str, float]:
     call = [sys.executable, "-m", "mnistlib.bench.profiling", str(folder), str(threads)]
     environment = {**os.environ, "TMPDIR": str(folder)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    done = subprocess.run(call, cwd=paths.ROOT, env=environment, check=True, **pipes)  # noqa: S603
+    done = subprocess.run(call, cwd=base.ROOT, env=environment, check=True, **pipes)  # noqa: S603
     return json.loads(done.stdout)
 
 

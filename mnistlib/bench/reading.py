@@ -9,7 +9,7 @@ from collections.abc import Callable, Sized
 
 import numpy as np
 
-from mnistlib import paths
+from mnistlib import base
 from mnistlib.bench.files import RAW, archive
 from mnistlib.bench.settings import BATCH, Job
 from mnistlib.dataset import Digits, folder, pictures
@@ -47,7 +47,7 @@ def help_text(job: Job) -> Work:
 
     def work() -> tuple[float, int]:
         start = time.perf_counter()
-        subprocess.run(call, check=True, capture_output=True, cwd=paths.ROOT)  # noqa: S603
+        subprocess.run(call, check=True, capture_output=True, cwd=base.ROOT)  # noqa: S603
         return time.perf_counter() - start, 1
 
     return work
@@ -80,7 +80,7 @@ def _own_cache(job: Job, name: str) -> Callable[[], None]:
     """Empties a cache of the contestant's own, and makes this process use it."""
 
     def empty() -> None:
-        paths.CACHE = job.folder / "cache" / name  # nobody else lives in this process
-        shutil.rmtree(paths.CACHE, ignore_errors=True)
+        base.CACHE = job.folder / "cache" / name  # nobody else lives in this process
+        shutil.rmtree(base.CACHE, ignore_errors=True)
 
     return empty

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnistlib.atomic import write_bytes
+from mnistlib.base import DataError, write_bytes
 from mnistlib.bench.contestants import CONTESTANTS, Contestant
 from mnistlib.bench.processes import Sample
 from mnistlib.bench.settings import BATCH, Settings, cores
 from mnistlib.bench.targets import measured
 from mnistlib.dataset import DigitData
-from mnistlib.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,19 +5,19 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from mnistlib import paths
+from mnistlib import base
+from mnistlib.base import UserError
 from mnistlib.bench import files, processes, record, table
 from mnistlib.bench.contestants import CONTESTANTS, choose
 from mnistlib.bench.settings import Settings
 from mnistlib.dataset import DigitData
-from mnistlib.errors import UserError
 
 
 def bench(
     data: DigitData,
     settings: Settings = Settings(),  # noqa: B008 - frozen
     names: Iterable[str] | None = None,
-    out: Path = paths.OUT / "bench.json",
+    out: Path = base.OUT / "bench.json",
 ) -> dict:
     """Time the contestants on the CPU, print their table and write the record to `out`.
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 BATCH = 64  # images a step, for everybody
 MAX_BATCHES = 100_000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistlib import paths
-from mnistlib.atomic import replacing
+from mnistlib import base
+from mnistlib.base import replacing
 from mnistlib.dataset import idx
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -26,7 +26,7 @@ def cached(key: str, make: Callable[[], Arrays]) -> Arrays:
         key: names the content, such as the sha256 of an archive.
         make: returns images uint8 [n, 28, 28] and labels int64 [n].
     """
-    path = paths.CACHE / f"{key}.v{VERSION}"
+    path = base.CACHE / f"{key}.v{VERSION}"
     found = _read(path)
     if found is not None:
         return found

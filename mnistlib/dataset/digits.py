@@ -6,8 +6,8 @@ from hashlib import sha256
 
 import numpy as np
 
+from mnistlib.base import DataError
 from mnistlib.dataset import idx
-from mnistlib.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,9 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
-from mnistlib.atomic import replacing
-from mnistlib.dataset import files, png
+from mnistlib.base import DataError, UserError, expanded, pick, replacing
+from mnistlib.dataset import png
 from mnistlib.dataset.digits import DigitData, Digits
-from mnistlib.errors import DataError, UserError, pick
 
 PARTS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
 
@@ -32,7 +31,7 @@ def export(
         DataError: the folder cannot be written.
     """
     parts = PARTS[pick("split", split, PARTS)]
-    targets = {part: files.expanded(folder) / f"{part}.tar" for part in parts}
+    targets = {part: expanded(folder) / f"{part}.tar" for part in parts}
     there = [str(path) for path in targets.values() if path.exists()]
     if there and not overwrite:
         raise UserError(f"{', '.join(there)}: already there; move it, or give --overwrite")

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mnistlib.base import DataError, shown
 from mnistlib.dataset import idx, pictures
 from mnistlib.dataset.canonical import FILES, name_by_content
 from mnistlib.dataset.digits import DigitData, Digits
-from mnistlib.dataset.files import shown
-from mnistlib.errors import DataError
 
 PREFIX = {"train": "train", "test": "t10k"}
 NESTED = (".", "raw", "MNIST", "MNIST/raw")  # torchvision keeps its files in MNIST/raw

@@ -11,8 +11,8 @@ from struct import pack, unpack
 
 import numpy as np
 
+from mnistlib.base import DataError, shown
 from mnistlib.dataset import files, packed
-from mnistlib.errors import DataError
 
 MAX_COUNT = 300_000  # images; MNIST has 60,000
 MAX_BYTES = 16 + MAX_COUNT * 28 * 28
@@ -44,7 +44,7 @@ def read(path: Path) -> np.ndarray:
     Raises:
         DataError: the file cannot be read, or is not exactly one IDX array of uint8.
     """
-    return parse(files.read(path, MAX_BYTES, "an IDX file"), files.shown(path))
+    return parse(files.read(path, MAX_BYTES, "an IDX file"), shown(path))
 
 
 def parse(data: bytes, name: str) -> np.ndarray:

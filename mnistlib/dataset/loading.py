@@ -4,12 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-from mnistlib import paths
-from mnistlib.dataset import files, folder, mirrors
+from mnistlib import base
+from mnistlib.base import DataError, expanded
+from mnistlib.dataset import folder, mirrors
 from mnistlib.dataset.canonical import altered
 from mnistlib.dataset.digits import DigitData
 from mnistlib.dataset.sample import sample
-from mnistlib.errors import DataError
 
 
 def load(data_dir: str | Path | None = None) -> DigitData:
@@ -27,32 +27,32 @@ def load(data_dir: str | Path | None = None) -> DigitData:
     """
     given = data_dir or os.environ.get("MNIST_DIR")
     if given:
-        return folder.read_pair(files.expanded(given))
+        return folder.read_pair(expanded(given))
     return _from_raw() or _from_mirrors()
 
 
 def place(data_dir: str | Path | None = None) -> str:
     """Where load(data_dir) has just found digits: a whole path, "data/raw" or "the sample"."""
     given = data_dir or os.environ.get("MNIST_DIR")
-    found = folder.find(files.expanded(given) if given else paths.RAW)
+    found = folder.find(expanded(given) if given else base.RAW)
     if found is None:
         return "the sample"
-    return str(found.resolve()) if given else str(paths.RAW.relative_to(paths.ROOT))
+    return str(found.resolve()) if given else str(base.RAW.relative_to(base.ROOT))
 
 
 def _from_raw() -> DigitData | None:
     """The digits in data/raw, None if it has none; MNIST in part is MNIST damaged."""
-    if folder.find(paths.RAW) is None:
+    if folder.find(base.RAW) is None:
         return None
     try:
-        data = folder.read_pair(paths.RAW)
+        data = folder.read_pair(base.RAW)
     except DataError as error:
         way_out = "delete that file, and the next call downloads it again"
         raise DataError(f"{error}; {way_out}") from error
     wrong = altered(data.train, data.test)
     if 0 < len(wrong) < 4:
         raise DataError(
-            f"{paths.RAW}: {', '.join(wrong)}: not MNIST's content, although the other files are "
+            f"{base.RAW}: {', '.join(wrong)}: not MNIST's content, although the other files are "
             "MNIST's; delete what is wrong, and the next call downloads it again"
         )
     return data
@@ -62,10 +62,10 @@ def _from_mirrors() -> DigitData:
     if os.environ.get("MNIST_OFFLINE", "0") not in ("", "0"):
         return _fallback("MNIST_OFFLINE is set")
     try:
-        mirrors.download(paths.RAW)
+        mirrors.download(base.RAW)
     except DataError as error:
         return _fallback(str(error))
-    return _from_raw() or _fallback(f"{paths.RAW}: emptied meanwhile")
+    return _from_raw() or _fallback(f"{base.RAW}: emptied meanwhile")
 
 
 def _fallback(reason: str) -> DigitData:

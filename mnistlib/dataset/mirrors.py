@@ -12,11 +12,10 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from mnistlib.atomic import replacing
+from mnistlib.base import DataError, replacing
 from mnistlib.dataset import idx
 from mnistlib.dataset.canonical import FILES
 from mnistlib.dataset.folder import idx_file
-from mnistlib.errors import DataError
 
 MIRRORS = (  # as torchvision 0.29 lists them
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

@@ -5,7 +5,7 @@ import lzma
 import zlib
 from functools import partial
 
-from mnistlib.errors import DataError
+from mnistlib.base import DataError
 
 STREAMS = {  # how a file starts -> what decompresses it
     b"\x1f\x8b": partial(zlib.decompressobj, 31),  # 31: with gzip's header and checksum

@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnistlib.base import DataError, shown
 from mnistlib.dataset import files, packed, png, tar
 from mnistlib.dataset.cache import cached
 from mnistlib.dataset.digits import Digits
-from mnistlib.dataset.files import shown
 from mnistlib.dataset.idx import MAX_COUNT
-from mnistlib.errors import DataError
 
 MAX_ARCHIVE = 200_000_000  # bytes, unpacked; MNIST's 60,000 pictures take 61 MB
 MAX_PICTURE = 2**16  # bytes; a 28×28 picture takes a few hundred

@@ -10,7 +10,7 @@ from struct import pack, unpack_from
 
 import numpy as np
 
-from mnistlib.errors import DataError
+from mnistlib.base import DataError
 
 SIDE = 28
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

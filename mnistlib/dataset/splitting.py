@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from mnistlib.base import UserError
 from mnistlib.dataset.digits import Digits
-from mnistlib.errors import UserError
 
 
 def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tuple[Digits, Digits]:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnistlib.dataset.files import shown
-from mnistlib.errors import DataError
+from mnistlib.base import DataError, shown
 
 BLOCK = 512
 FOLDER, SPARSE = b"5", b"S"

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from mnistlib.dataset import files, folder, pictures
+from mnistlib.base import DataError, UserError, expanded, shown
+from mnistlib.dataset import folder, pictures
 from mnistlib.dataset.digits import Digits
 from mnistlib.dataset.loading import load
 from mnistlib.dataset.normalisation import TABLE
-from mnistlib.errors import DataError, UserError
 
 SIDE = 28
 
@@ -76,7 +76,7 @@ def _read(data_dir: str | Path | None, train: bool | None) -> Digits:
     part = "test" if train is False else "train"
     if not data_dir:
         return getattr(load(), part)
-    path = files.expanded(data_dir)
+    path = expanded(data_dir)
     with folder.listing(path):
         places = {name: folder.find(path, [name]) for name in folder.PREFIX}
     if any(places.values()):  # a missing split is an error: the other must not stand in for it
@@ -92,7 +92,7 @@ def _read_one_split(path: Path) -> Digits:
         return pictures.read_folder(path)
     state = "no digits found" if path.exists() else "no such file or folder"
     layouts = f"a tar or a folder of {{id}}_{{label}}.png, or a folder that holds {folder.LAYOUTS}"
-    raise DataError(f"{files.shown(path)}: {state}, expected {layouts}")
+    raise DataError(f"{shown(path)}: {state}, expected {layouts}")
 
 
 def _check_part(path: Path, train: bool | None) -> None:

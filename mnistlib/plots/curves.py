@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy.optimize import isotonic_regression
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 from mnistlib.plots.style import INK, MUTED, colours, legible, percent, percent_axis, title
 
 History = Mapping[str, Sequence[float]]

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 
 def main() -> int:

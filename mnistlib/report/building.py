@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mnistlib.base import NOTEBOOKS, OUT, ROOT, UserError, expanded, pick
 from mnistlib.config import TITLES
-from mnistlib.dataset.files import expanded
-from mnistlib.errors import UserError, pick
-from mnistlib.paths import NOTEBOOKS, OUT, ROOT
 from mnistlib.report.progress import progress
 
 
@@ -154,7 +152,7 @@ def _make(
     parameters: dict[str, object],
     environment: dict[str, str],
 ) -> None:
-    from mnistlib.atomic import write_bytes
+    from mnistlib.base import write_bytes
     from mnistlib.report.execute import execute
     from mnistlib.report.figures import figures
 
@@ -186,7 +184,7 @@ def convert(notebook: object, page: Page, pages: Sequence[Page], hide: Iterable[
 
 def write_index(out: Path, pages: Sequence[Page] = PAGES) -> Path:
     """Write index.html for the pages that are there; returns its path."""
-    from mnistlib.atomic import write_bytes
+    from mnistlib.base import write_bytes
     from mnistlib.report.index import index
     from mnistlib.runs import load_all
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
-from mnistlib.atomic import replacing
-from mnistlib.errors import UserError
+from mnistlib.base import UserError, replacing
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError

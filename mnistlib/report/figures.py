@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistlib.atomic import write_bytes
-from mnistlib.errors import UserError
+from mnistlib.base import UserError, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

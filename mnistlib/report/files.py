@@ -3,9 +3,7 @@
 import shutil
 from pathlib import Path
 
-from mnistlib.atomic import write_bytes
-from mnistlib.dataset.files import expect_writable
-from mnistlib.errors import UserError
+from mnistlib.base import UserError, expect_writable, write_bytes
 
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
 

@@ -4,7 +4,7 @@ import re
 from html import unescape
 from xml.etree import ElementTree as ET
 
-from mnistlib.errors import UserError
+from mnistlib.base import UserError
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 TAGS = {

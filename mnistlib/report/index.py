@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mnistlib.base import DataError
 from mnistlib.config import TITLES
-from mnistlib.errors import DataError
 from mnistlib.report.pages import Picture, style, templates
 from mnistlib.runs import Run
 

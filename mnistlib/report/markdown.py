@@ -10,8 +10,7 @@ from pathlib import Path
 import bleach
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from mnistlib.errors import UserError
-from mnistlib.paths import FIGURES, NOTEBOOKS
+from mnistlib.base import FIGURES, NOTEBOOKS, UserError
 from mnistlib.report.formulas import mathml
 
 TAGS = {

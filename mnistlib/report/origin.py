@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from mnistlib import paths
+from mnistlib import base
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -33,9 +33,9 @@ def _sources() -> Iterator[Path]:
 
 
 def _kept() -> Iterator[Path]:
-    yield from paths.RUNS.glob("**/*.json")
-    yield from paths.WEIGHTS.glob("*.safetensors")
-    yield from paths.BENCH.parent.glob(paths.BENCH.name)
+    yield from base.RUNS.glob("**/*.json")
+    yield from base.WEIGHTS.glob("*.safetensors")
+    yield from base.BENCH.parent.glob(base.BENCH.name)
 
 
 def _state(path: Path) -> tuple[str, int, int]:

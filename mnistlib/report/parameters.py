@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
-from mnistlib.dataset.files import expanded, expect_writable
-from mnistlib.errors import UserError, pick
+from mnistlib.base import UserError, expanded, expect_writable, pick
 
 Rule = Callable[[str, object], object]
 INJECTED = "# Parameters"  # papermill's first line in the cell that it puts in

@@ -7,12 +7,10 @@ import numpy as np
 
 from mnistlib import confirmation
 from mnistlib.ablations import by_row, label
-from mnistlib.atomic import write_bytes
+from mnistlib.base import ROOT, RUNS, DataError, write_bytes
 from mnistlib.claims import family_words, judge
 from mnistlib.config import TITLES
-from mnistlib.errors import DataError
 from mnistlib.headline import headline, readable
-from mnistlib.paths import ROOT, RUNS
 from mnistlib.runs import load_all
 
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"

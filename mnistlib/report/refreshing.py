@@ -6,9 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from mnistlib.atomic import write_bytes
-from mnistlib.errors import DataError, UserError
-from mnistlib.paths import FIGURES, NOTEBOOKS
+from mnistlib.base import FIGURES, NOTEBOOKS, DataError, UserError, write_bytes
 from mnistlib.report.figures import figures
 from mnistlib.report.progress import progress
 from mnistlib.report.readme import update

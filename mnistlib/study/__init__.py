@@ -7,10 +7,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from mnistlib import runs
+from mnistlib.base import UserError, expect_writable
 from mnistlib.config import Recipe
 from mnistlib.dataset import DigitData, split
-from mnistlib.dataset.files import expect_writable
-from mnistlib.errors import UserError
 from mnistlib.study.making import make
 from mnistlib.study.plan import Task, tasks
 from mnistlib.study.pools import open_pool

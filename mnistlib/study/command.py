@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mnistlib import paths, runs
+from mnistlib import base, runs
 from mnistlib.ablations import ROWS
+from mnistlib.base import expect_writable, own_output
 from mnistlib.dataset import DigitData, load
-from mnistlib.dataset.files import expect_writable
-from mnistlib.kept import own_output
 from mnistlib.study import StudyError, study
 from mnistlib.study.estimate import dry_run
 from mnistlib.study.plan import choose, parse_seeds
@@ -83,7 +82,7 @@ def _quiet_stop() -> Iterator[None]:
 
 def _dry_run(rows, seeds, data: DigitData, folder: Path, where: dict) -> list[str]:
     found = runs.load_all(folder)
-    known = [*found, *(runs.load_all(paths.RUNS) if folder != paths.RUNS else [])]
+    known = [*found, *(runs.load_all(base.RUNS) if folder != base.RUNS else [])]
     with open_pool(**{**where, "backend": None}) as pool:  # starts nothing, asks a cluster
         return dry_run(rows, seeds, data.fingerprint, len(data.train), found, known, pool.workers)
 
@@ -91,5 +90,5 @@ def _dry_run(rows, seeds, data: DigitData, folder: Path, where: dict) -> list[st
 def _folder(data: DigitData, out: Path | None, epochs: int | None) -> Path:
     """Only the study itself goes into the records behind the report: no trial, no other digits."""
     if out is None:
-        return paths.RUNS if data.name == "MNIST" and epochs is None else paths.OUT / "runs"
+        return base.RUNS if data.name == "MNIST" and epochs is None else base.OUT / "runs"
     return own_output(out, data, parts=())

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mnistlib import config, runs
+from mnistlib.base import UserError, pick
 from mnistlib.config import Recipe
-from mnistlib.errors import UserError, pick
 
 
 @dataclass(frozen=True)

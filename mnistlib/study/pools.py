@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import joblib
 
+from mnistlib.base import UserError, pick
 from mnistlib.dataset import DigitData
-from mnistlib.errors import UserError, pick
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mnistlib.base import DataError
 from mnistlib.dataset import DigitData
-from mnistlib.errors import DataError
 from mnistlib.runs import Run, key, unfinished
 from mnistlib.study.plan import Task
 

@@ -1,0 +1,163 @@
+"""What every room uses: where files lie, errors that a user can act on, files written whole."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+
+# found from the package, never from the working directory
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+FIGURES = ROOT / "figures"  # in git: figures of the report and the README
+RAW = ROOT / "data" / "raw"  # not in git: downloaded digits
+CACHE = ROOT / "data" / "cache"  # not in git: decoded archives
+RUNS = ROOT / "data" / "runs"  # in git: one JSON per training run behind the report
+WEIGHTS = ROOT / "data" / "weights"  # in git: safetensors of the headline models
+BENCH = ROOT / "data" / "bench.json"  # in git: the timings behind the report
+OUT = ROOT / "out"  # not in git: everything a user's own run writes
+
+FORGOTTEN_SECONDS = 24 * 3600  # no write takes so long: what is older was left by a killed process
+LONGEST = 200  # characters of a name in a message
+
+
+class UserError(ValueError):
+    """A mistake in what was asked for; its message says what was expected and the way out."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython's hook: one line in a notebook as well
+        return [f"{type(self).__name__}: {self}"]
+
+
+class DataError(UserError):
+    """A file that is not what it should be; its message names the file, what was found, what was
+    expected and the way out."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on, such as a loss that is no longer finite."""
+
+
+def within(name: str, value: float, low: float, high: float) -> float:
+    """Return `value` if it lies between the bounds, else raise UserError that names them."""
+    if low <= value <= high:
+        return value
+    raise UserError(f"{name}={value!r} is out of range; give {low} to {high}")
+
+
+def pick(kind: str, name: object, valid: Iterable[str]) -> str:
+    """Return `name` if it is one of `valid`, else raise UserError that lists the valid names."""
+    names = list(valid)
+    if isinstance(name, str) and name in names:
+        return name
+    close = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UserError(f"unknown {kind} {name!r}.{hint} Valid: {', '.join(names)}")
+
+
+def stream(seed: int, purpose: str) -> int:
+    """A seed of its own for each source of randomness, so that one does not shift another."""
+    return int.from_bytes(sha256(f"{seed} {purpose}".encode()).digest()[:8], "big") >> 1
+
+
+def shown(name: object) -> str:
+    """A name for messages: on one line, printable, and not endless."""
+    text = str(name)
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with ~ replaced by the home folder.
+
+    Raises:
+        DataError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        found = "there is no home folder of that name"
+        raise DataError(f"{shown(path)}: {found}; give the folder's whole path") from error
+
+
+def expect_writable(folder: Path) -> Path:
+    """Return `folder` if files can be put there; for work of minutes, before it begins.
+
+    Raises:
+        UserError: it is a file or lies in one, or this user may not write there.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(f"{shown(folder)}: {shown(there)} is no folder; give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{shown(folder)}: {shown(there)} may not be written to; give another")
+    return folder
+
+
+def own_output(
+    out_dir: str | Path,
+    data,
+    parts: tuple[str, ...] = ("runs", "weights", "figures"),
+) -> Path:
+    """Return `out_dir` if what these digits make may be written there.
+
+    Args:
+        out_dir: a folder.
+        data: the digits, as from dataset.load; MNIST may be written anywhere.
+        parts: the folders below `out_dir` that will be written as well.
+
+    Raises:
+        UserError: the digits are not MNIST, and `out_dir` or one of `parts` is, or lies in,
+            data/runs, data/weights or figures, which hold what git keeps of MNIST.
+    """
+    for target in [Path(out_dir), *(Path(out_dir) / part for part in parts)]:
+        kept = any(target.resolve().is_relative_to(place) for place in (RUNS, WEIGHTS, FIGURES))
+        if kept and data.name != "MNIST":
+            raise UserError(
+                f"{target}: holds results on MNIST only, and these digits are {data.name}; "
+                "give another folder, such as out"
+            )
+    return Path(out_dir)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`, which takes its place if all goes well.
+
+    A reader sees the old file or the new one, whole. Any number of processes, on any number of
+    machines with a shared disk, may write at a time: the last one wins.
+
+    Raises:
+        OSError: the file cannot be written; always names it, also where the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+        _sweep(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Delete what a process that was killed left of `path` long ago."""
+    start = f".{path.name}."
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        parts = [e for e in entries if e.name.startswith(start) and e.name.endswith(".part")]
+        for part in parts:
+            if time.time() - part.stat().st_mtime > FORGOTTEN_SECONDS:
+                Path(part).unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Put a file in place in one step; makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return path
