@@ -100,7 +100,9 @@ def _add_train(commands) -> None:
     command.add_argument("--epochs", type=int, help="instead of the recipe's")
     command.add_argument("--seed", type=int, default=0, help="of weights, order and distortions")
     command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
-    command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
+    command.add_argument(
+        "--threads", type=int, default=1, help="of the CPU (default: 1; more give other bits)"
+    )
     _add_out(command, base.OUT)
 
 
@@ -174,8 +176,7 @@ def _train(options: argparse.Namespace) -> None:
     changes = {} if options.epochs is None else {"epochs": options.epochs}
     chosen = recipe(options.model, **changes)  # before the slow imports: a typo answers at once
     within("seed", options.seed, 0, MAX_SEED)
-    if options.threads is not None:
-        within("threads", options.threads, 1, MAX_THREADS)
+    within("threads", options.threads, 1, MAX_THREADS)
     from mnistlib.session import train_and_save
 
     train_and_save(chosen, options.seed, options.data, options.out, options.device, options.threads)

@@ -6,16 +6,17 @@ values that came out best there, by `tuning.choose`. No test digit took part.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from mnistlib.base import DataError
-from mnistlib.config import RECIPES, TITLES, Recipe
+from mnistlib.config import (
+    NO_BATCH_NORM,
+    ONE_CYCLE,
+    ORDER,
+    ROWS,
+    TITLES,
+    WITHOUT,
+)
 from mnistlib.runs import Run
-
-BASELINE = RECIPES["lenet5"]
-ALL = RECIPES["lenet5_reg"]
-NO_BATCH_NORM = {"model": "lenet5_reg", "batch_norm": False}  # LeNet-5 that can drop units
-ONE_CYCLE = {"schedule": "one-cycle", "nesterov": True}
 
 CANDIDATES: dict[str, list[dict]] = {
     "weight decay": [{"weight_decay": value} for value in (1e-4, 5e-4, 2e-3)],
@@ -35,38 +36,10 @@ ALL_CANDIDATES: list[dict] = [  # differences from ALL: as first guessed, gentle
     {"weight_decay": 1e-3, "distortion": 1.5},
 ]
 
-
-TECHNIQUES: dict[str, dict] = {  # the candidates that came out best on the validation split
-    "weight decay": {"weight_decay": 1e-4},
-    "dropout": {**NO_BATCH_NORM, "dropout": 0.25},
-    "batch norm": {"model": "lenet5_reg"},
-    "label smoothing": {"label_smoothing": 0.05},
-    "affine": {"augment": "affine", "distortion": 0.5},
-    "affine+elastic": {"augment": "affine+elastic", "distortion": 1.0},
-    "averaging": {"averaging": "ema", "ema_decay": 0.9995},
-    "one-cycle": {**ONE_CYCLE, "learning_rate": 0.05},
-}
-WITHOUT: dict[str, dict] = {  # how each technique is taken out of ALL: back to the baseline's value
-    "weight decay": {"weight_decay": 0.0},
-    "batch norm": {"batch_norm": False},
-    "label smoothing": {"label_smoothing": 0.0},
-    "elastic": {"augment": "affine"},
-    "augmentation": {"augment": "none", "distortion": 1.0},
-    "averaging": {"averaging": "none"},
-    "one-cycle": {"schedule": "constant", "nesterov": False, "learning_rate": 0.01},
-}
-
-ROWS: dict[str, Recipe] = {
-    **RECIPES,
-    **{f"lenet5 + {name}": replace(BASELINE, **on) for name, on in TECHNIQUES.items()},
-    **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
-    "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
-}
-
-ALONE = [f"lenet5 + {name}" for name in TECHNIQUES] + ["lenet5_reg"]  # compared with lenet5
+ALONE = [f"lenet5 + {name}" for name in ORDER] + ["lenet5_reg"]  # compared with lenet5
 WITHIN = [name for name in ROWS if name.startswith("lenet5_reg ")]  # compared with lenet5_reg
 
-_SHARED = [name for name in TECHNIQUES if name in WITHOUT]
+_SHARED = [name for name in ORDER if name in WITHOUT]
 BOTH_WAYS: dict[str, tuple[str, str]] = {  # by technique: its row alone, its row within ALL
     **{name: (f"lenet5 + {name}", f"lenet5_reg - {name}") for name in _SHARED},
     "affine+elastic": ("lenet5 + affine+elastic", "lenet5_reg - augmentation"),

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from mnistlib.batches import Batches
+from mnistlib.course import Batches
 from mnistlib.dataset import normalise
 
 

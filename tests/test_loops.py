@@ -4,8 +4,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from mnistlib.base import UserError
-from mnistlib.loops import predict, test, train
 from mnistlib.model import RegularizedLeNet5
+from mnistlib.train import predict, test, train
 
 
 class Fixed(nn.Module):

@@ -10,10 +10,9 @@ from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import MODELS, RECIPES, recipe
 from mnistlib.course import Course
 from mnistlib.dataset import MEAN, STD, normalise
-from mnistlib.loops import predict
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
-from mnistlib.train import fit, initial, training_batches
+from mnistlib.train import fit, initial, predict, training_batches
 
 
 def quick(name, **changes):
