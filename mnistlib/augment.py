@@ -20,6 +20,7 @@ from mnistlib.base import UserError, pick
 
 TECHNIQUES: dict[str, dict] = {}  # by name, the values of a recipe that it changes
 AUGMENTATIONS: dict[str, Callable | None] = {"none": None}  # those that act on batches
+TAKEN: set[str] = {"none"}  # names of the report's own; config.py adds them
 SPACING = 4  # pixels between the points at which the elastic field is drawn
 SMOOTHNESS = 4.0  # pixels, standard deviation of the Gaussians; sigma of Simard et al.
 
@@ -34,14 +35,13 @@ def technique(name: str, **values: object) -> Callable[[Callable], Callable]:
     further parameter `distortion` gets the recipe's value.
 
     Raises:
-        UserError: another function has the name already.
+        UserError: the name is that of one of the report's techniques.
     """
-    TECHNIQUES[name] = {"augment": name, **values} if name in AUGMENTATIONS else values
+    if name in TAKEN:
+        raise UserError(f"technique {name!r} is there already; give another name")
+    TECHNIQUES[name] = values
 
     def add(function: Callable) -> Callable:
-        known = AUGMENTATIONS.get(name, function)
-        if known is None or known.__module__ != function.__module__:
-            raise UserError(f"technique {name!r} is there already; give another name")
         AUGMENTATIONS[name] = function
         TECHNIQUES[name] = {"augment": name, **values}
         return function

@@ -120,6 +120,7 @@ technique("batch norm", model="lenet5_reg")
 technique("label smoothing", label_smoothing=0.05)
 technique("averaging", averaging="ema", ema_decay=0.9995)
 technique("one-cycle", **ONE_CYCLE, learning_rate=0.05)
+augment.TAKEN.update(TECHNIQUES)
 
 ORDER = (  # in which the report tells them
     *("weight decay", "dropout", "batch norm", "label smoothing"),

@@ -239,7 +239,7 @@ def _records(folder: Path) -> list[Path]:
     except OSError as error:
         found = f"cannot be read: {error.strerror}"
         raise DataError(f"{folder}: {found}, expected a folder of records") from error
-    return [path for path in (*entries, *rows) if path.suffix == ".json" and path.name[0] != "."]
+    return [path for path in (*rows, *entries) if path.suffix == ".json" and path.name[0] != "."]
 
 
 def latest(runs: Iterable[Run], model: str) -> Run:

@@ -55,7 +55,7 @@ def train(model, trn_loader, device, criterion, optimizer, after_step=None):
         optimizer.step()
         tally.add(loss.detach(), logits.detach(), labels)
         if after_step is not None:
-            after_step(len(labels))
+            after_step(len(logits))
     return tally.result()
 
 
@@ -86,9 +86,9 @@ class _Tally:
         self.loss, self.hits, self.n = 0.0, 0, 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.loss += loss.double() * (1 if self.summed else len(labels))
         self.hits += (logits.argmax(1) == _classes(logits, labels)).sum()
-        self.n += len(labels)
+        self.loss += loss.double() * (1 if self.summed else len(logits))
+        self.n += len(logits)
 
     def result(self) -> tuple[float, float]:
         if self.n == 0:

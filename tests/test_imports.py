@@ -9,17 +9,16 @@ from mnistlib.base import ROOT
 
 FLOORS = (  # from the ground; a name is that of a module or of a whole package
     {"base", "lazy", "known"},
-    {"config", "stats"},
-    {"counting", "paired", "dataset"},
-    {"runs", "model", "augment"},
-    {"batches", "optimizers", "weights", "ablations", "plots", "explore"},
-    {"loops", "headline", "verdicts", "provenance"},
-    {"course", "confirmation"},
-    {"claims"},
-    {"checkpoints"},
-    {"train"},
-    {"study", "session"},
-    {"tuning", "bench", "report"},
+    {"dataset", "stats"},
+    {"model", "augment", "paired"},
+    {"config", "counting"},
+    {"runs", "plots", "explore"},
+    {"ablations"},
+    {"course", "headline", "verdicts", "provenance"},
+    {"train", "confirmation"},
+    {"claims", "study", "session"},
+    {"tuning"},
+    {"bench", "report"},
     {"__main__", "__init__"},
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
