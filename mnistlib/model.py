@@ -207,19 +207,30 @@ class RegularizedLeNet5(LeNet5):
         return self.fc3(x)  # [b, 10]
 
 
-@torch.no_grad()
-def feature_maps(model: LeNet5, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the two convolutions answer: [b, 6, 28, 28] and [b, 16, 10, 10], on the CPU.
+def first_weights(network: nn.Module) -> Tensor | None:
+    """The weights that stand directly on pixels, [n, 1, k, k]; None where none do.
 
-    These are the values before batch norm, pooling and ReLU.
+    Those of a convolution are its kernels, those of a fully connected layer images of 28×28.
     """
-    model.eval()
+    weight = next((p.detach().cpu() for p in network.parameters() if p.ndim > 1), None)
+    if weight is not None and weight.shape[1:] == (28 * 28,):
+        return weight.view(-1, 1, 28, 28)
+    return weight if weight is not None and weight.shape[1:2] == (1,) else None
+
+
+@torch.no_grad()
+def feature_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
+    """What each convolution answers to images [b, 1, 28, 28]: [b, maps, height, width] each.
+
+    These are the values before batch norm, pooling and ReLU; a network without any gives none.
+    """
     answers: list[Tensor] = []
     hooks = [
         layer.register_forward_hook(lambda *call: answers.append(call[2].cpu()))
-        for layer in (model.conv1, model.conv2)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d)
     ]
-    model(images.to(model.conv1.weight.device))
+    network.eval()(images.to(next(network.parameters()).device))
     for hook in hooks:
         hook.remove()
-    return answers[0], answers[1]
+    return answers

@@ -16,6 +16,7 @@ from mnistlib.model import (
     count,
     feature_maps,
     find,
+    first_weights,
     pad,
     register,
 )
@@ -137,3 +138,11 @@ def test_feature_maps_are_what_the_convolutions_answer(images):
     assert torch.equal(first, model.conv1(pad(images)))
     between = F.relu(model.bn1(F.max_pool2d(first, 2)))
     assert torch.equal(second, model.conv2(between))
+    assert feature_maps(build("mlp"), images) == []
+
+
+def test_first_weights_are_pictures_of_what_stands_on_pixels(wide):
+    assert first_weights(build("lenet5")).shape == (6, 1, 5, 5)
+    assert first_weights(build("mlp")).shape == (58, 1, 28, 28)
+    assert first_weights(build("wide")).shape == (10, 1, 28, 28)
+    assert first_weights(nn.Conv2d(3, 4, 2)) is None
