@@ -76,7 +76,12 @@ def derive(network: nn.Module | str) -> list[Layer]:
     network.train(training)
     for hook in hooks:
         hook.remove()
-    return [_layer(*call) for call in _numbered(calls) if not isinstance(call[1], SILENT)]
+    return [
+        Layer(name, kind, shape, *rest)
+        for name, layer, given, shape in _numbered(calls)
+        if not isinstance(layer, SILENT)
+        for kind, *rest in [_rules(layer, given, shape)]
+    ]
 
 
 def _numbered(calls: list) -> Iterator[tuple]:
@@ -86,47 +91,36 @@ def _numbered(calls: list) -> Iterator[tuple]:
         yield (f"{name}{number}", *rest)
 
 
-def _layer(name: str, layer: nn.Module, given: Shape, shape: Shape) -> Layer:
-    """What the rules say of one layer that turns `given` into `shape`."""
+def _rules(layer: nn.Module, given: Shape, shape: Shape) -> tuple:
+    """Of one layer that turns `given` into `shape`: kind, shape_rule, formula, parameters, macs."""
     match layer:
         case nn.Conv2d():
-            return _convolution(name, layer, given, shape)
+            inputs = (layer.in_channels // layer.groups, *layer.kernel_size)
+            sums = _sums(layer.out_channels, inputs, layer.bias is not None, prod(shape[1:]))
+            return "convolution", _slide(layer, given, shape), *sums
         case nn.Linear():
-            parameters, n = layer.out_features * (layer.in_features + 1), layer.in_features
-            formula, macs = f"{layer.out_features} × ({n} + 1)", layer.out_features * n
-            if layer.bias is None:
-                formula, parameters = f"{layer.out_features} × {n}", macs
-            return Layer(name, "linear", shape, f"{shape[-1]} units", formula, parameters, macs)
+            sums = _sums(layer.out_features, (layer.in_features,), layer.bias is not None)
+            return "linear", f"{layer.out_features} units", *sums
         case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
             n = layer.num_features  # one scale and one shift a channel, wherever in the map
-            return Layer(name, "batch norm", shape, "unchanged", f"2 × {n}", 2 * n)
+            return "batch norm", "unchanged", f"2 × {n}", 2 * n, 0
         case nn.MaxPool2d() | nn.AvgPool2d():
-            return Layer(name, "pooling", shape, _slide(layer, given, shape))
+            return "pooling", _slide(layer, given, shape)
         case nn.Flatten():
-            return Layer(name, "flatten", shape, f"{'·'.join(map(str, given))} = {shape[0]}")
+            return "flatten", f"{'·'.join(map(str, given))} = {shape[0]}"
         case Pad():
             width = (shape[-1] - given[-1]) // 2
-            return Layer(name, "padding", shape, f"{given[-1]} + 2·{width} = {shape[-1]}")
+            return "padding", f"{given[-1]} + 2·{width} = {shape[-1]}"
     own = sum(p.numel() for p in layer.parameters() if p.requires_grad)
     rule = "unchanged" if given == shape else "no rule known"
-    unknown = {"formula": str(own), "parameters": own, "macs": None} if own else {}
-    return Layer(name, type(layer).__name__, shape, rule, **unknown)
+    return type(layer).__name__, rule, *((str(own), own, None) if own else ())
 
 
-def _convolution(name: str, layer: nn.Conv2d, given: Shape, shape: Shape) -> Layer:
-    height, width = layer.kernel_size
-    channels, bias = layer.in_channels // layer.groups, layer.bias is not None
-    weights = layer.out_channels * channels * height * width
-    terms = f"{channels}·{height}·{width}"
-    return Layer(
-        name,
-        "convolution",
-        shape,
-        _slide(layer, given, shape),
-        f"{layer.out_channels} × ({terms} + 1)" if bias else f"{layer.out_channels} × ({terms})",
-        weights + layer.out_channels * bias,
-        weights * shape[-2] * shape[-1],
-    )
+def _sums(units: int, inputs: Shape, bias: bool, places: int = 1) -> tuple[str, int, int]:
+    """`units` sums over weighted inputs, with a bias each if any, at `places` of the image."""
+    terms, weights = "·".join(map(str, inputs)), units * prod(inputs)
+    formula = f"{units} × ({terms} + 1)" if bias else f"{units} × ({terms})"
+    return formula, weights + units * bias, weights * places
 
 
 def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
@@ -135,8 +129,6 @@ def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
         value if isinstance(value, int | str) else value[-1]
         for value in (layer.kernel_size, layer.stride, layer.padding, getattr(layer, "dilation", 1))
     )
-    if isinstance(padding, str):
-        return f"{padding} padding: {shape[-1]}"
     side = f"{given[-1]} + 2·{padding}" if padding else f"{given[-1]}"
     return f"({side} − {dilation * (kernel - 1) + 1})/{stride} + 1 = {shape[-1]}"
 
@@ -170,20 +162,18 @@ def latex(network: nn.Module | str) -> str:
     It is one `array` without dollar signs, for `IPython.display.Math`.
     """
     layers = [layer for layer in derive(network) if layer.parameters]
-    lines = [_latex_line(layer.name, layer.formula, layer.parameters) for layer in layers]
-    terms = " + ".join(_latex_number(layer.parameters) for layer in layers)
-    total = _latex_line("total", terms, sum(layer.parameters for layer in layers))
+    terms = " + ".join(_number(layer.parameters) for layer in layers)
+    rows = [(layer.name, layer.formula, layer.parameters) for layer in layers]
+    *lines, total = (
+        rf"\text{{{name}}} & {formula} & = & {_number(value)}"
+        for name, formula, value in (*rows, ("total", terms, sum(row[2] for row in rows)))
+    )
     body = "".join(f"{line} \\\\\n" for line in lines)
-    return f"\\begin{{array}}{{lrcr}}\n{body}\\hline\n{total}\n\\end{{array}}"
+    text = f"\\begin{{array}}{{lrcr}}\n{body}\\hline\n{total}\n\\end{{array}}"
+    return text.replace("×", r"\times").replace("·", r" \cdot ").replace("_", r"\_")
 
 
-def _latex_line(name: str, formula: str, value: int) -> str:
-    symbols = formula.replace("×", r"\times").replace("·", r" \cdot ")
-    words = name.replace("_", r"\_")
-    return rf"\text{{{words}}} & {symbols} & = & {_latex_number(value)}"
-
-
-def _latex_number(value: int) -> str:
+def _number(value: int) -> str:
     # as text, or the comma is set as punctuation, with a space after it
     return rf"\text{{{value:,}}}" if value >= 1000 else str(value)
 
@@ -197,10 +187,6 @@ def solve_widths(
     high: int | None = None,
 ) -> list[tuple[int, ...]]:
     """Every choice of hidden widths that gives an MLP exactly `total` parameters, in order.
-
-    For 61,706 parameters and 784 inputs two hidden layers allow only 42-542, whatever the widths.
-    Three allow 226 choices, 61 of them with all widths from 16 to 383, and just two that never
-    widen from layer to layer: 68-64-52 and 76-20-16.
 
     Args:
         hidden: number of hidden layers, at least 1.

@@ -1,6 +1,4 @@
 import errno
-import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,17 +60,6 @@ def test_an_interruption_leaves_nothing_either(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stopped_half_way(tmp_path / "b.txt")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_process_left_long_ago_is_swept_up(tmp_path):
-    old, fresh, other = (tmp_path / f".{name}.part" for name in ("a.txt.1", "a.txt.2", "b.txt.1"))
-    for part in (old, fresh, other):
-        part.touch()
-    long_ago = time.time() - base.FORGOTTEN_SECONDS - 1
-    for part in (old, other):
-        os.utime(part, (long_ago, long_ago))
-    path = write_bytes(tmp_path / "a.txt", b"whole")
-    assert set(tmp_path.iterdir()) == {path, fresh, other}
 
 
 def test_a_full_disk_is_one_line_on_the_command_line(tmp_path, monkeypatch, capsys):
