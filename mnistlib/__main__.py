@@ -1,17 +1,30 @@
-"""The command line: python -m mnistlib {report, train, study, data, export, bench}."""
+"""The command line: python -m mnistlib {report, train, study, data, export, bench}.
+
+Commands import what they need when they run, so that --help answers at once.
+"""
 
 import argparse
 import os
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 from mnistlib import base
 from mnistlib.base import UserError, expanded, within
 
-MAX_SEED = 2**32 - 1  # as of the notebooks' parameters
-MAX_THREADS = 1024
+DATA = {
+    "metavar": "PATH",
+    "help": "folder with the digits or their archives (default: $MNIST_DIR, data/raw, a download, "
+    "and where none of them answers, the built-in sample)",
+}
+EPOCHS = {"type": int, "help": "instead of the recipe's"}
+THREADS = {"type": int, "default": 1, "help": "of the CPU (default: 1; more give other bits)"}
+
+
+def out(default: str, what: str = "where to write", metavar: str = "DIR") -> dict:
+    """The option --out, with a default below the project's folder."""
+    words = f"{what} (default: {default})"
+    return {"type": Path, "default": base.ROOT / default, "metavar": metavar, "help": words}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,8 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _warn
-            return _run(options)
+            warnings.showwarning = lambda message, *_: _say(f"warning: {_line(message)}", 0)
+            for name in ("data", "out"):
+                if value := getattr(options, name, None):
+                    setattr(options, name, type(value)(expanded(value)))
+            code = options.run(options) or 0
+            sys.stdout.flush()  # an error in this shows here rather than at the very end
+            return code
     except UserError as error:
         return _say(f"error: {error}", 2)
     except BrokenPipeError:  # as in `… data | head -1`: nobody reads on
@@ -31,28 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 141
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-        return _say(f"error: {named}{reason}", 2)
+        return _say(f"error: {named}{error.strerror or _line(error) or type(error).__name__}", 2)
     except KeyboardInterrupt:
         return _say("stopped; files that were finished stay", 130)
 
 
-def _run(options: argparse.Namespace) -> int:
-    for name in ("data", "out"):
-        if value := getattr(options, name, None):
-            setattr(options, name, type(value)(expanded(value)))
-    code = options.run(options) or 0
-    sys.stdout.flush()  # an error in this shows here rather than at the very end
-    return code
+def _line(message: object) -> str:
+    return " ".join(str(message).split())
 
 
 def _say(line: str, code: int) -> int:
     print(f"mnistlib: {line}", file=sys.stderr)
     return code
-
-
-def _warn(message: Warning, *_) -> None:
-    _say(f"warning: {' '.join(str(message).split())}", 0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,99 +71,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m mnistlib",
-        description="LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST.",
-    )
+    about = "LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST."
+    parser = _Parser(prog="python -m mnistlib", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_report, _add_train, _add_study, _add_data, _add_export, _add_bench):
-        add(commands)
+    for name, (run, about, options) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(run=run)
+        for option, how in options.items():
+            command.add_argument(option, **how)
     return parser
-
-
-def _add(commands, name: str, run, about: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=about, description=about)
-    command.set_defaults(run=run)
-    command.add_argument(
-        "--data",
-        metavar="PATH",
-        help="folder with the digits or their archives (default: $MNIST_DIR, data/raw, a download, "
-        "and where none of them answers, the built-in sample)",
-    )
-    return command
-
-
-def _add_report(commands) -> None:
-    command = _add(commands, "report", _report, "run the notebooks and write the report as HTML")
-    _add_out(command, base.OUT / "report")
-
-
-def _add_train(commands) -> None:
-    command = _add(commands, "train", _train, "train one model; write its record and its curves")
-    names = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
-    command.add_argument("model", nargs="?", default="lenet5", help=names)
-    command.add_argument("--epochs", type=int, help="instead of the recipe's")
-    command.add_argument("--seed", type=int, default=0, help="of weights, order and distortions")
-    command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
-    command.add_argument(
-        "--threads", type=int, default=1, help="of the CPU (default: 1; more give other bits)"
-    )
-    _add_out(command, base.OUT)
-
-
-def _add_study(commands) -> None:
-    about = "make the runs behind the report that are missing, several at a time"
-    command = _add(commands, "study", _study, about)
-    command.add_argument(
-        "--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists'
-    )
-    command.add_argument("--seeds", default="0-9", help="such as 0,3,7-8 (default: 0-9)")
-    command.add_argument("--epochs", type=int, help="instead of the recipes', for trying out")
-    command.add_argument("--jobs", type=int, help="runs at a time here (default: one a core)")
-    command.add_argument(
-        "--backend", choices=("loky", "dask"), help="processes here (default), or Dask"
-    )
-    command.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786"
-    )
-    command.add_argument("--dry-run", action="store_true", help="say what would run, and how long")
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where records are (default: data/runs; for other digits or epochs out/runs)",
-    )
-
-
-def _add_data(commands) -> None:
-    _add(commands, "data", _data, "show which digits are found, where, and their checksums")
-
-
-def _add_export(commands) -> None:
-    command = _add(commands, "export", _export, "write train.tar and test.tar of {id}_{label}.png")
-    _add_out(command, base.OUT / "export")
-    command.add_argument("--overwrite", action="store_true", help="replace archives that exist")
-
-
-def _add_bench(commands) -> None:
-    command = _add(commands, "bench", _bench, "time training and reading beside the usual ways")
-    command.add_argument("--quick", action="store_true", help="fewer batches and repetitions")
-    command.add_argument("--batches", type=int, help="of 64 images a repetition")
-    command.add_argument("--repetitions", type=int, help="of each contestant")
-    command.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
-    command.add_argument("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
-    _add_out(command, base.OUT / "bench.json", "FILE")
-
-
-def _add_out(command: argparse.ArgumentParser, default: Path, metavar: str = "DIR") -> None:
-    shown = default.relative_to(base.ROOT)
-    command.add_argument(
-        "--out",
-        type=Path,
-        default=default,
-        metavar=metavar,
-        help=f"where to write (default: {shown})",
-    )
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -165,8 +89,8 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    within("seed", options.seed, 0, MAX_SEED)  # before the slow imports: a mistake answers at once
-    within("threads", options.threads, 1, MAX_THREADS)
+    within("seed", options.seed, 0, 2**32 - 1)  # before the slow imports: it answers at once
+    within("threads", options.threads, 1, 1024)
     from mnistlib.config import recipe
     from mnistlib.session import train_and_save
 
@@ -178,17 +102,9 @@ def _train(options: argparse.Namespace) -> None:
 def _study(options: argparse.Namespace) -> int:
     from mnistlib.study.command import command
 
-    return command(
-        options.only,
-        options.seeds,
-        options.epochs,
-        options.data,
-        options.out,
-        options.dry_run,
-        jobs=options.jobs,
-        backend=options.backend,
-        scheduler=options.scheduler,
-    )
+    given = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
+    what = options.only, options.seeds, options.epochs, options.data, options.out
+    return command(*what, options.dry_run, **given)
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -213,16 +129,81 @@ def _export(options: argparse.Namespace) -> None:
 
 def _bench(options: argparse.Namespace) -> None:
     from mnistlib.bench import bench
-    from mnistlib.bench.contestants import choose
-    from mnistlib.bench.settings import QUICK, Settings
     from mnistlib.dataset import load
 
-    given = {name: getattr(options, name) for name in ("batches", "repetitions", "threads")}
-    changes = {name: value for name, value in given.items() if value is not None}
-    settings = replace(QUICK if options.quick else Settings(), **changes)
-    names = choose(options.only)
-    bench(load(options.data), settings, names, options.out)
+    bench(load(options.data), options)
 
+
+COMMANDS = {  # what it does, in words, and its options as argparse has them
+    "report": (
+        _report,
+        "run the notebooks and write the report as HTML",
+        {"--data": DATA, "--out": out("out/report")},
+    ),
+    "train": (
+        _train,
+        "train one model; write its record and its curves",
+        {
+            "model": {
+                "nargs": "?",
+                "default": "lenet5",
+                "help": "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own",
+            },
+            "--data": DATA,
+            "--epochs": EPOCHS,
+            "--seed": {"type": int, "default": 0, "help": "of weights, order and distortions"},
+            "--device": {"default": "auto", "help": "cpu, cuda, … (default: a GPU if any)"},
+            "--threads": THREADS,
+            "--out": out("out"),
+        },
+    ),
+    "study": (
+        _study,
+        "make the runs behind the report that are missing, several at a time",
+        {
+            "--data": DATA,
+            "--only": {
+                "nargs": "+",
+                "metavar": "ROW",
+                "help": 'such as mlp "lenet5 + dropout"; --dry-run lists',
+            },
+            "--seeds": {"default": "0-9", "help": "such as 0,3,7-8 (default: 0-9)"},
+            "--epochs": {"type": int, "help": "instead of the recipes', for trying out"},
+            "--jobs": {"type": int, "help": "runs at a time here (default: one a core)"},
+            "--backend": {"choices": ("loky", "dask"), "help": "processes here, or Dask"},
+            "--scheduler": {"metavar": "ADDRESS", "help": "of a Dask cluster, as tcp://host:8786"},
+            "--dry-run": {"action": "store_true", "help": "say what would run, and how long"},
+            "--out": {
+                "type": Path,
+                "metavar": "DIR",
+                "help": "of records (default: data/runs; for other digits or epochs out/runs)",
+            },
+        },
+    ),
+    "data": (_data, "show which digits are found, where, and their checksums", {"--data": DATA}),
+    "export": (
+        _export,
+        "write train.tar and test.tar of {id}_{label}.png",
+        {
+            "--data": DATA,
+            "--overwrite": {"action": "store_true", "help": "replace archives that exist"},
+            "--out": out("out/export"),
+        },
+    ),
+    "bench": (
+        _bench,
+        "time training and reading beside the usual ways",
+        {
+            "--data": DATA,
+            "--quick": {"action": "store_true", "help": "fewer batches and repetitions"},
+            "--batches": {"type": int, "help": "of 64 images a repetition"},
+            "--repetitions": {"type": int, "help": "of each contestant"},
+            "--threads": THREADS,
+            "--only": {"nargs": "+", "metavar": "NAME", "help": "a wrong one lists the names"},
+            "--out": out("out/bench.json", metavar="FILE"),
+        },
+    ),
+}
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
