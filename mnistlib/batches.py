@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from mnistlib.augment import DEFAULT, Strength, distort
 from mnistlib.dataset import MEAN, STD, Digits
-from mnistlib.dataset.normalisation import TABLE
+from mnistlib.dataset.digits import TABLE
 
 
 class Batches:

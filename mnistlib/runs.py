@@ -14,7 +14,8 @@ import numpy as np
 
 from mnistlib.base import DataError, UserError, write_bytes
 from mnistlib.config import Recipe
-from mnistlib.dataset import canonical, idx
+from mnistlib.dataset import idx
+from mnistlib.dataset.digits import FILES, FINGERPRINT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,7 @@ def load(path: str | Path) -> Run:
         ) from error
     if not intact:
         raise DataError(f"{path}: its key is not that of its recipe, seed and digits; delete it")
-    if run.dataset["fingerprint"] == canonical.FINGERPRINT:
+    if run.dataset["fingerprint"] == FINGERPRINT:
         _check_labels(run, path)
     return run
 
@@ -180,7 +181,7 @@ def _json(path: Path) -> dict:
 
 def _check_labels(run: Run, path: str | Path) -> None:
     """MNIST's labels are known without the digits: predictions and mistakes must give them."""
-    if idx.digest(run.labels) != canonical.FILES["t10k-labels-idx1-ubyte"]:
+    if idx.digest(run.labels) != FILES["t10k-labels-idx1-ubyte"]:
         found = f"its predictions and mistakes do not fit accuracy {run.accuracy} on MNIST's labels"
         raise DataError(f"{path}: {found}; delete it and train again")
 
