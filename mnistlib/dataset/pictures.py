@@ -28,24 +28,14 @@ from mnistlib.dataset.idx import expecting, read_bytes
 MAX_ARCHIVE = 200_000_000  # bytes, unpacked; MNIST's 60,000 pictures take 61 MB
 MAX_FILES = MAX_ARCHIVE // (2 * tarfile.BLOCKSIZE)  # a picture takes two blocks and more
 MAX_PICTURE = 2**16  # bytes; a 28×28 picture takes a few hundred
-MAX_EXTENDED = 2**24  # bytes of all extended headers of an archive
-EXTENDED = (
-    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
-)  # fmt: skip
-NAME = re.compile(r"(?:.*/)?(?:([0-9])/)?([0-9]{1,18})_([0-9])\.png", re.IGNORECASE | re.DOTALL)
-SPLIT = re.compile(r"(?i:(?<![a-z])(trai?n|te?st|t10k))|(?<=[a-z])(Train|Test)")  # as a word begins
+MAX_EXTENDED = 2**24  # bytes of all of an archive's members that are no regular files
+NAME = re.compile(r"(?:(?:.*/)?([0-9])/|.*/)?([0-9]{1,18})_([0-9])\.png", re.IGNORECASE | re.DOTALL)
+SPLIT = re.compile(r"(?i:(?<![a-z])(tr(?:ai)?n|te?st|t10k))|(?<=[a-z])(Train|Test)")  # of a word
 PICTURE = "a PNG of 28×28 grey pixels of 8 bits, named {id}_{label}.png, such as 00042_7.png"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type: grey, RGB, palette, grey + A, RGBA
-UNSEEN = (
-    b"zTXt",
-    b"iTXt",
-    b"iCCP",
-    b"acTL",
-)  # chunks that may unpack to a thousand times their size
+UNSEEN = (b"zTXt", b"iTXt", b"iCCP", b"acTL")  # such chunks may unpack to a thousandfold
 PARTS = {"both": ("train", "test"), "train": ("train",), "test": ("test",)}
-CACHE_VERSION = "3"
 Arrays = tuple[np.ndarray, np.ndarray]  # images uint8 [n, 28, 28], labels int64 [n]
 Pictures = list[tuple[str, bytes]]  # name within the archive or folder, content
 
@@ -110,7 +100,7 @@ class _Member(tarfile.TarInfo):
     """A header that is cheap to read: tarfile itself would parse any amount of extended ones."""
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:  # made to be overridden
-        tar.extended = getattr(tar, "extended", 0) + self.size * (self.type in EXTENDED)
+        tar.extended = getattr(tar, "extended", 0) + self.size * (not self.isreg())
         if self.size < 0 or tar.extended > MAX_EXTENDED or len(tar.pax_headers) > 99:
             raise tarfile.ReadError("a member of no size, or too many extended headers")
         return super()._proc_member(tar)
@@ -210,7 +200,7 @@ def _greys(image: Image.Image) -> bytes:
 
 def cached(key: bytes, make: Callable[[], Arrays], name: str) -> Digits:
     """Digits kept under the sha256 of `key`, or made and kept; a damaged file counts as absent."""
-    path = base.CACHE / f"{sha256(key).hexdigest()}.v{CACHE_VERSION}"
+    path = base.CACHE / f"{sha256(key).hexdigest()}.v3"
     with suppress(OSError):
         digest, content = (data := path.read_bytes())[:32], bytearray(data[32:])
         if sha256(content).digest() == digest:
@@ -237,16 +227,12 @@ def encode(image: np.ndarray) -> bytes:
 def export(
     data: DigitData, folder: str | Path, split: str = "both", overwrite: bool = False
 ) -> list[Path]:
-    """Write train.tar and test.tar, or one of them; equal digits make equal archives.
+    """Write train.tar, test.tar or "both" to a folder, made if need be; return what was written.
 
-    Args:
-        data: what to write.
-        folder: where to; made if need be.
-        split: "train", "test" or "both".
-        overwrite: whether archives that are already there may be replaced.
+    Equal digits make equal archives.
 
     Raises:
-        UserError: an archive is already there, or there is no such split.
+        UserError: an archive is already there and not to be overwritten, or no such split.
         DataError: the folder cannot be written.
     """
     parts = PARTS[pick("split", split, PARTS)]
