@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mnistlib.dataset import idx, png
-from mnistlib.dataset.canonical import FILES
+from mnistlib.dataset import idx
+from mnistlib.dataset import pictures as reader
+from mnistlib.dataset.digits import FILES
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
 LABELS = np.array([3, 1, 4, 1, 5, 9])
-PICTURE = png.encode(IMAGES[0])
+PICTURE = reader.encode(IMAGES[0])
 
 
 def pictures(n: int = 6) -> dict[str, bytes]:
     """n named pictures."""
-    return {f"{i:05}_{LABELS[i % 6]}.png": png.encode(IMAGES[i % 6]) for i in range(n)}
+    return {f"{i:05}_{LABELS[i % 6]}.png": reader.encode(IMAGES[i % 6]) for i in range(n)}
 
 
 def tar(files: Mapping[str, bytes], extra=(), format: int = tarfile.USTAR_FORMAT) -> bytes:

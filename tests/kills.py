@@ -31,8 +31,7 @@ from nbformat import v4
 from mnistlib import base, runs
 from mnistlib.base import write_bytes
 from mnistlib.config import recipe
-from mnistlib.dataset import DigitData, download, export, idx, pictures
-from mnistlib.dataset.sample import sample
+from mnistlib.dataset import DigitData, download, export, idx, pictures, sample
 
 NAMES = ["train-images", "train-labels"]
 EPOCHS = 8
@@ -64,7 +63,7 @@ def do_download(folder: Path) -> None:
 def do_cache(folder: Path) -> None:
     """Decode an archive into the cache, and read it again from there."""
     base.CACHE = folder / "cache"
-    found = pictures.read_archive(folder / "train.tar")
+    found = pictures.read(folder / "train.tar")
     (folder / "found").write_text(found.fingerprint)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistlib.dataset import Digits, folder, idx, pictures, png
-from mnistlib.dataset.canonical import FILES
+from mnistlib.dataset import Digits, idx, pictures, source
+from mnistlib.dataset.digits import FILES
 from tests import broken
 
 PACKERS = (partial(zlib.compressobj, 1, wbits=31), bz2.BZ2Compressor, lzma.LZMACompressor)
@@ -27,7 +27,7 @@ FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 
 def read_anything() -> None:
     """Use each library once, so that later measurements hold no import."""
-    png.decode([broken.picture("RGB"), broken.PICTURE], ["x", "x"])
+    pictures.decode(broken.picture("RGB"))
 
 
 def _bytes(random: np.random.Generator, n: int) -> bytes:
@@ -131,16 +131,11 @@ def _png(random: np.random.Generator, path: Path) -> Path:
 
 
 def _read_idx(path: Path) -> Digits:
-    return folder.read_pair(path).train
+    return source.load(path).train
 
 
 MAKERS = {"idx": _idx, "tar": _tar, "folder": _folder, "png": _png}
-READERS = {
-    "idx": _read_idx,
-    "tar": pictures.read_archive,
-    "folder": pictures.read_folder,
-    "png": pictures.read_folder,
-}
+READERS = {"idx": _read_idx, "tar": pictures.read, "folder": pictures.read, "png": pictures.read}
 
 
 def make(random: np.random.Generator, where: Path) -> tuple[str, Path]:

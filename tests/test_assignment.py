@@ -1,10 +1,14 @@
 """Code written for the assignment runs with our parts, and our loops run with others' parts."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import nn, optim
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torchvision.transforms import Compose, Normalize, RandomRotation, ToTensor, v2
 
+from mnistlib.base import UserError
 from mnistlib.dataset import MNIST, export
 from mnistlib.model import CustomMLP, LeNet5
 from mnistlib.train import test, train
@@ -17,11 +21,9 @@ def archives(tiny, tmp_path_factory):
     return folder
 
 
-def main(folder, model, size, workers=0, epochs=2):
+def main(trn_dataset, tst_dataset, model, workers=0, epochs=2):
     """A main.py of the assignment, as people write it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trn_dataset = MNIST(data_dir=folder / "train.tar", size=size)
-    tst_dataset = MNIST(data_dir=folder / "test.tar", size=size)
     trn_loader = DataLoader(trn_dataset, batch_size=64, shuffle=True, num_workers=workers)
     tst_loader = DataLoader(tst_dataset, batch_size=64, shuffle=False, num_workers=workers)
     model = model.to(device)
@@ -35,11 +37,36 @@ def main(folder, model, size, workers=0, epochs=2):
     return history
 
 
+V1 = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
+V2 = v2.Compose(
+    [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((0.1307,), (0.3081,))]
+)
+TURNED = Compose([RandomRotation(10), V1])
+FORMS = {
+    "a tar each": lambda folder, **more: (
+        MNIST(data_dir=folder / "train.tar", **more), MNIST(data_dir=folder / "test.tar", **more)),
+    "split by word": lambda folder, **more: (
+        MNIST(folder, "train", **more), MNIST(folder, "test", **more)),
+    "split by keyword": lambda folder, **more: (
+        MNIST(str(folder), train=True, **more), MNIST(str(folder), train=False, **more)),
+    "transform by keyword": lambda folder, **more: (
+        MNIST(folder, train="train", transform=TURNED, **more),
+        MNIST(folder, train="test", transform=V1, **more)),
+    "transform by position": lambda folder, **more: (
+        MNIST(folder / "train.tar", V2, **more), MNIST(folder / "test.tar", V2, **more)),
+    "split and transform by position": lambda folder, **more: (
+        MNIST(folder, True, V2, **more), MNIST(folder, False, V1, **more)),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("size", [28, 32])
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("network", [LeNet5, CustomMLP])
-def test_their_main_runs_with_our_parts(archives, network, size):
+def test_their_main_runs_with_our_parts(archives, network, form, size):
     torch.manual_seed(0)
-    history = main(archives, network(), size)
+    trn_dataset, tst_dataset = form(archives, size=size)
+    assert (len(trn_dataset), len(tst_dataset)) == (200, 100)
+    history = main(trn_dataset, tst_dataset, network())
     assert history[1][0] < history[0][0]  # the training loss falls
     assert all(0 <= value <= 1 for epoch in history for value in epoch[1::2])
 
@@ -49,7 +76,7 @@ def test_our_parts_answer_the_same_with_and_without_workers(archives, workers):
     results = []
     for count in (0, workers):
         torch.manual_seed(0)
-        results.append(main(archives, LeNet5(), 28, workers=count, epochs=1))
+        results.append(main(*FORMS["a tar each"](archives), LeNet5(), count, epochs=1))
     assert results[0] == results[1]
 
 
@@ -107,3 +134,35 @@ def test_an_item_is_what_the_assignment_says(archives, tiny):
     assert label == tiny.train.labels[7]
     pixels = torch.tensor(tiny.train.images[7]) / 255
     assert torch.allclose(image[0], (pixels - 0.1307) / 0.3081, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["one-hot", "column", "float"])
+@pytest.mark.parametrize("batch_size", [1, 2, 10])
+def test_labels_of_another_shape_are_compared_like_with_like_or_refused(tiny, shape, batch_size):
+    images, labels = torch.tensor(tiny.test.images[:10, None] / 255), torch.arange(10) % 5
+    theirs = {
+        "one-hot": nn.functional.one_hot(labels, 10).float(),
+        "column": labels[:, None],
+        "float": labels.float(),
+    }[shape]
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).double()
+
+    def criterion(logits, target):  # one that takes all of these
+        index = target.argmax(1) if shape == "one-hot" else target.flatten().long()
+        return nn.functional.cross_entropy(logits, index)
+
+    def accuracy(labels):
+        loader = DataLoader(TensorDataset(images, labels), batch_size)
+        optimizer = optim.SGD(model.parameters(), lr=0.0)
+        yield test(model, loader, "cpu", criterion)[1]
+        yield train(model, loader, "cpu", criterion, optimizer)[1]
+
+    logits = model(images)
+    wanted = (logits.argmax(1) == labels).double().mean().item()
+    with suppress(UserError):
+        assert list(accuracy(theirs)) == [wanted, wanted]
+
+
+@pytest.mark.parametrize("loop", [train, test])
+def test_the_docstring_says_that_accuracy_is_a_fraction(loop):
+    assert "fraction" in loop.__doc__ or "[0, 1]" in loop.__doc__

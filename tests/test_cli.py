@@ -157,7 +157,7 @@ def test_what_the_system_refuses_is_one_line(error, line, monkeypatch, capsys):
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("mnistlib.dataset.loading.load", refuse)
+    monkeypatch.setattr("mnistlib.dataset.load", refuse)
     assert main(["data"]) == 2
     assert capsys.readouterr().err == f"mnistlib: error: {line}\n"
 
@@ -197,7 +197,7 @@ def test_export_does_not_overwrite_unless_told(folder, capsys):
 
 
 def test_ctrl_c_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr("mnistlib.dataset.loading.load", _interrupt)
+    monkeypatch.setattr("mnistlib.dataset.load", _interrupt)
     assert main(["data"]) == 130
     assert capsys.readouterr().err == "mnistlib: stopped; files that were finished stay\n"
 

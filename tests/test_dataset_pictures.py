@@ -1,63 +1,74 @@
-"""{id}_{label}.png in tars and folders: names, order, strays, limits, the cache."""
+"""{id}_{label}.png in tars and folders: names, order, kinds, strays, the cache, writing."""
 
-import io
+import bz2
+import gzip
+import lzma
 import subprocess
 import sys
 import tarfile
 
+import broken
 import numpy as np
 import pytest
 
-from mnistlib.base import DataError
-from mnistlib.dataset import cache, pictures, png
+from mnistlib.base import DataError, UserError
+from mnistlib.dataset import MNIST, export, load, pictures
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 NAMES = ["10_3.png", "9_0.png", "2_7.png", "1_1.png", "100_9.png"]  # in no order
-LABELS_BY_ID = [1, 7, 0, 3, 9]
-ORDER_BY_ID = [3, 2, 1, 0, 4]
+LABELS_BY_ID, ORDER_BY_ID = [1, 7, 0, 3, 9], [3, 2, 1, 0, 4]
+GREY = broken.IMAGES[0]
+BLACK_WHITE = np.where(GREY > 127, 255, 0).astype(np.uint8)
 
 
 @pytest.fixture
 def files(toy_images):
-    return {name: png.encode(image) for name, image in zip(NAMES, toy_images, strict=True)}
+    return {name: pictures.encode(im) for name, im in zip(NAMES, toy_images, strict=True)}
 
 
-def write_tar(path, files, format=tarfile.USTAR_FORMAT, extra=()):
-    with tarfile.open(path, "w", format=format) as archive:
-        for member in extra:
-            archive.addfile(member, io.BytesIO(bytes(member.size)))
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+def write_tar(path, files, *options):
+    path.write_bytes(broken.tar(files, *options))
     return path
 
 
-def write_folder(folder, files):
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
-
-
 def read_both(tmp_path, files):
-    yield pictures.read_archive(write_tar(tmp_path / "some.tar", files))
-    yield pictures.read_folder(write_folder(tmp_path / "some", files))
+    for name, content in files.items():
+        (tmp_path / "some" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "some" / name).write_bytes(content)
+    for path in (write_tar(tmp_path / "some.tar", files), tmp_path / "some"):
+        yield pictures.read(path)
 
 
-@pytest.mark.parametrize("prefix", ["", "train/", "run_5/", "7_3.png_dir/"])
+@pytest.mark.parametrize("prefix", ["", "train/", "run_5/", "7_3.png_dir/", "12/"])
 def test_digits_are_sorted_by_number_and_labelled_by_file_name(tmp_path, toy_images, files, prefix):
     nested = {prefix + name: content for name, content in files.items()}
-    for found in read_both(tmp_path, nested):
+    misleading = tmp_path / "0_8.png"
+    misleading.mkdir()
+    for found in (*read_both(tmp_path, nested), *read_both(misleading, nested)):
         assert found.labels.tolist() == LABELS_BY_ID
         assert np.array_equal(found.images, toy_images[ORDER_BY_ID])
+        assert found.images.flags.writeable
 
 
-def test_a_folder_whose_own_path_looks_like_a_label_misleads_nobody(tmp_path, files):
-    folder = write_folder(tmp_path / "0_8.png" / "3_4", files)
-    assert pictures.read_folder(folder).labels.tolist() == LABELS_BY_ID
-    archive = write_tar(tmp_path / "5_6.png.tar", files)
-    assert pictures.read_archive(archive).labels.tolist() == LABELS_BY_ID
+def test_class_folders_agree_with_the_labels(tmp_path, toy_images, files):
+    by_class = {f"{name[-5]}/{name}": content for name, content in files.items()}
+    for found in read_both(tmp_path, by_class):
+        assert np.array_equal(found.images, toy_images[ORDER_BY_ID])
+    for part in ("train", "test"):
+        write_tar(tmp_path / f"{part}.tar", {f"{part}/{name}": by_class[name] for name in by_class})
+    assert load(tmp_path).train.labels.tolist() == LABELS_BY_ID
+
+
+@pytest.mark.parametrize("name", ["3/00007_5.png", "0/00007_1.png"])
+def test_a_label_that_contradicts_its_class_folder_is_an_error(tmp_path, name):
+    message = rf"{name}: its label {name[-5]} contradicts its folder {name[0]}"
+    for where in ("train/", "test/"):
+        (tmp_path / where / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / where / name).write_bytes(broken.PICTURE)
+    tar = write_tar(tmp_path / "a.tar", {f"train/{name}": broken.PICTURE})
+    for read, path in ((load, tmp_path), (MNIST, tmp_path / "train"), (MNIST, tar)):
+        with pytest.raises(DataError, match=message):
+            read(path)
 
 
 def test_strays_are_passed_over(tmp_path, files):
@@ -66,90 +77,62 @@ def test_strays_are_passed_over(tmp_path, files):
         assert found.labels.tolist() == LABELS_BY_ID
 
 
-@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
-def test_long_names_in_any_kind_of_tar(tmp_path, files, format):
-    nested = {f"{'d' * 90}/{'e' * 20}/{name}": content for name, content in files.items()}
-    found = pictures.read_archive(write_tar(tmp_path / "a.tar", nested, format))
-    assert found.labels.tolist() == LABELS_BY_ID
-
-
-def test_only_regular_files_of_a_tar_count(tmp_path, files):
+def test_long_and_foreign_names_and_other_members_in_any_kind_of_tar(tmp_path, files):
     kinds = {"folder": tarfile.DIRTYPE, "README": tarfile.SYMTYPE, "null": tarfile.CHRTYPE}
-    extra = [tarfile.TarInfo(name) for name in kinds]
-    for member in extra:
-        member.type, member.linkname = kinds[member.name], "/etc/passwd"
-    found = pictures.read_archive(write_tar(tmp_path / "a.tar", files, extra=extra))
-    assert found.labels.tolist() == LABELS_BY_ID
+    extra = [broken.member(name, kind) for name, kind in kinds.items()]
+    for format in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        nested = {f"数字/{'é' * 70}/{'e' * 20}/{n}": content for n, content in files.items()}
+        found = pictures.read(write_tar(tmp_path / "a.tar", nested, extra, format))
+        assert found.labels.tolist() == LABELS_BY_ID
 
 
-WRONG_NAMES = ["7.png", "a_7.png", "1_10.png", "1_x.png", "1_2_3.png", "-1_3.png"]
+@pytest.mark.parametrize("ending", [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar"])
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_archives_are_read_whatever_their_name(tmp_path, compress, ending):
+    for part in ("train", "test"):
+        (tmp_path / f"{part}{ending}").write_bytes(compress(broken.tar(broken.pictures())))
+    assert np.array_equal(load(tmp_path).test.images, broken.IMAGES)
+    assert len(MNIST(tmp_path / f"test{ending}", train=False)) == 6
 
 
-@pytest.mark.parametrize("name", WRONG_NAMES)
-def test_a_picture_with_another_name_is_an_error(tmp_path, files, name):
-    with pytest.raises(DataError, match=r"\{id\}_\{label\}\.png") as error:
-        pictures.read_archive(write_tar(tmp_path / "a.tar", files | {name: files["1_1.png"]}))
-    assert name in str(error.value)
+KINDS = {
+    **{mode: (broken.picture(mode), GREY) for mode in ("L", "RGB", "RGBA", "LA", "P")},
+    "1": (broken.picture("1", BLACK_WHITE), BLACK_WHITE),
+}
 
 
-def test_two_splits_in_one_archive_are_not_merged(tmp_path, files):
-    both = {f"{part}/{n}": c for part in ("train", "test") for n, c in files.items()}
-    with pytest.raises(DataError, match=r"id 1 is there more than once \(.*test/1_1\.png\)"):
-        pictures.read_archive(write_tar(tmp_path / "a.tar", both))
+@pytest.mark.parametrize(("content", "image"), KINDS.values(), ids=KINDS)
+def test_a_picture_of_clear_meaning_is_converted_exactly(content, image):
+    assert pictures.decode(content) == image.tobytes()
 
 
-def test_a_damaged_picture_is_named(tmp_path, files):
-    with pytest.raises(DataError, match=r"a\.tar: in/4_4\.png: not a PNG"):
-        pictures.read_archive(write_tar(tmp_path / "a.tar", files | {"in/4_4.png": b"x" * 50}))
+def test_two_splits_in_one_place_are_not_merged(tmp_path, files):
+    for first, second in (("train", "test"), ("MNIST_Train", "t10k-images"), ("trn", "Testing")):
+        both = {f"{first}/{name}": content for name, content in files.items()}
+        both[f"{second}/7_7.png"] = files["2_7.png"]  # an id of its own
+        with pytest.raises(DataError, match=r"a\.tar: holds pictures of both splits"):
+            pictures.read(write_tar(tmp_path / "a.tar", both))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda data: data[:1500], "cut off"),
-        (lambda data: data[: data.index(b"100_9.png")], "cut off"),  # on a member's boundary
-        (lambda data: b"PK" + bytes(1000), "not a tar"),
-        (lambda data: b"", "not a tar"),
-        (lambda data: b"\x1f\x8b" + data, "not a packed file, or a damaged one"),
-        (lambda data: data.replace(b"9_0.png", b"9_1.png"), "cut off or damaged"),
-        (lambda data: bytes(10240), "0 pictures"),
-    ],
-)
-def test_a_damaged_archive_is_an_error(tmp_path, files, change, message):
-    path = write_tar(tmp_path / "a.tar", files)
-    path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(DataError, match=message) as error:
-        pictures.read_archive(path)
-    assert "a.tar" in str(error.value)
+def test_what_was_decoded_comes_from_the_cache(tmp_path, files, monkeypatch):
+    first = list(read_both(tmp_path, files))
+    monkeypatch.setattr(pictures, "decode", None)
+    for path in ("some", "some.tar"):
+        again = pictures.read((tmp_path / path).rename(tmp_path / f"renamed {path}"))
+        assert again.fingerprint == first[0].fingerprint
+        assert again.images.flags.writeable
 
 
-def test_sizes_and_counts_are_bounded(tmp_path, files, monkeypatch):
-    path = write_tar(tmp_path / "a.tar", files)
-    big = write_tar(tmp_path / "big.tar", files | {"4_4.png": bytes(pictures.MAX_PICTURE + 1)})
-    with pytest.raises(DataError, match=r"4_4\.png: 65,537 bytes, expected .* of 65,536 at most"):
-        pictures.read_archive(big)
-    monkeypatch.setattr(pictures, "MAX_COUNT", 4)
-    with pytest.raises(DataError, match="more than the 4 files"):
-        pictures.read_archive(path)
-    monkeypatch.setattr(pictures, "MAX_ARCHIVE", 1000)
-    with pytest.raises(DataError, match=r"expected a tar .* of 1,000 at most"):
-        pictures.read_archive(path)
-
-
-def test_an_archive_is_decoded_once(tmp_path, files, monkeypatch):
-    path = write_tar(tmp_path / "a.tar", files)
-    first = pictures.read_archive(path)
-    monkeypatch.setattr(pictures, "_decode_archive", None)
-    again = pictures.read_archive(path.rename(tmp_path / "renamed.tar"))
-    assert again.fingerprint == first.fingerprint
-    assert again.images.flags.writeable
-
-
-def test_another_content_under_the_same_name_is_decoded_anew(tmp_path, files):
-    path = write_tar(tmp_path / "a.tar", files)
-    before = pictures.read_archive(path)
-    files["1_1.png"] = files["2_7.png"]
-    assert pictures.read_archive(write_tar(path, files)).fingerprint != before.fingerprint
+@pytest.mark.parametrize("change", ["content", "name"])
+def test_another_content_is_decoded_anew(tmp_path, files, change):
+    before = [found.fingerprint for found in read_both(tmp_path, files)]
+    if change == "content":
+        files["1_1.png"] = pictures.encode(GREY)
+    else:
+        files["1_2.png"] = files.pop("1_1.png")
+        (tmp_path / "some" / "1_1.png").unlink()
+    for found in read_both(tmp_path, files):
+        assert found.fingerprint not in before
 
 
 DAMAGES = [lambda data: data[:-1], lambda data: b"", lambda data: data[:40] + b"~" + data[41:]]
@@ -158,40 +141,71 @@ DAMAGES = [lambda data: data[:-1], lambda data: b"", lambda data: data[:40] + b"
 @pytest.mark.parametrize("change", DAMAGES)
 def test_a_damaged_cache_is_made_anew(tmp_path, files, own_cache, change):
     path = write_tar(tmp_path / "a.tar", files)
-    before = pictures.read_archive(path)
-    kept = next(own_cache.glob("*.v*"))
+    before = pictures.read(path)
+    kept = next(own_cache.iterdir())
     whole = kept.read_bytes()
     kept.write_bytes(change(whole))
-    assert pictures.read_archive(path).fingerprint == before.fingerprint
+    assert pictures.read(path).fingerprint == before.fingerprint
     assert kept.read_bytes() == whole
 
 
 def test_without_a_cache_folder_all_else_works(tmp_path, files, own_cache):
     own_cache.write_text("a file where the folder should be")
-    found = pictures.read_archive(write_tar(tmp_path / "a.tar", files))
-    assert found.labels.tolist() == LABELS_BY_ID
+    assert pictures.read(write_tar(tmp_path / "a.tar", files)).labels.tolist() == LABELS_BY_ID
 
 
-ONE_OF_TWO = """
-import sys, time
+READ = """
+import sys
 from pathlib import Path
-import numpy as np
 from mnistlib import base
-from mnistlib.dataset import cache
+from mnistlib.dataset import pictures
 base.CACHE = Path(sys.argv[1])
-def make():
-    print("made")
-    time.sleep(0.5)
-    return np.full((1, 28, 28), 3, np.uint8), np.array([4])
-images, labels = cache.cached("key", make)
-assert images.sum() == 3 * 784 and labels.tolist() == [4]
+print(pictures.read(Path(sys.argv[2])).fingerprint)
 """
 
 
-def test_two_processes_at_once_decode_once(own_cache):
-    command = [sys.executable, "-c", ONE_OF_TWO, str(own_cache)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
-    said = [process.communicate(timeout=60)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sorted(said) == [b"", b"made\n"]
-    assert {path.name for path in own_cache.iterdir()} == {f"key.v{cache.VERSION}", "lock"}
+def test_processes_may_share_a_cache(tmp_path, tiny, own_cache):
+    path = export(tiny, tmp_path, "train")[0]
+    command = [sys.executable, "-c", READ, str(own_cache), str(path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=60)[0].strip() for process in both]
+    assert said == [tiny.train.fingerprint] * 2
+    assert len(list(own_cache.iterdir())) == 1  # and nothing half written
+
+
+def test_what_is_exported_is_read_back_bit_by_bit(tiny, tmp_path):
+    assert export(tiny, tmp_path) == [tmp_path / "train.tar", tmp_path / "test.tar"]
+    assert load(tmp_path).fingerprint == tiny.fingerprint
+    with tarfile.open(tmp_path / "test.tar") as archive:
+        names = archive.getnames()
+    assert names == [f"{i:05}_{label}.png" for i, label in enumerate(tiny.test.labels)]
+
+
+def test_equal_digits_make_equal_archives(tiny, tmp_path):
+    first, second = (export(tiny, tmp_path / name, "train")[0] for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    assert not (tmp_path / "a" / "test.tar").exists()
+
+
+def test_archives_are_replaced_only_when_told(tiny, tmp_path):
+    (tmp_path / "test.tar").write_text("mine")
+    with pytest.raises(UserError, match=r"test\.tar: already there"):
+        export(tiny, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["test.tar"]
+    export(tiny, tmp_path, overwrite=True)
+    assert len(load(tmp_path).test) == 100
+
+
+def test_a_failure_leaves_nothing_behind(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "encode", lambda image: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(tiny, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_requests_are_refused(tiny, tmp_path):
+    with pytest.raises(UserError, match="Did you mean 'train'"):
+        export(tiny, tmp_path, split="trian")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="cannot be written"):
+        export(tiny, tmp_path / "file")

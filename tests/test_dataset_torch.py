@@ -1,4 +1,4 @@
-"""The assignment's data set class: items, constants, workers."""
+"""The assignment's data set class: items, splits, transforms, constants, workers."""
 
 import pickle
 from itertools import chain
@@ -6,61 +6,133 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
+from torchvision.transforms import Compose, Normalize, RandomRotation, ToTensor, v2
 
 from mnistlib.base import DataError, UserError
-from mnistlib.dataset import MEAN, MNIST, STD, export, normalise, png
+from mnistlib.dataset import MNIST, Digits, export, normalise, pictures
 
 pytestmark = pytest.mark.usefixtures("own_cache")
+V1 = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
+V2 = v2.Compose(
+    [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((0.1307,), (0.3081,))]
+)
 
 
 @pytest.fixture
 def folder(tiny, tmp_path):
+    """Both archives, both folders of pictures, and copies under other names."""
     export(tiny, tmp_path / "root")
+    for part in ("train", "test"):
+        found = getattr(tiny, part)
+        (tmp_path / "root" / part).mkdir()
+        for i, (image, label) in enumerate(zip(found.images, found.labels, strict=True)):
+            path = tmp_path / "root" / part / f"{i}_{label}.png"
+            path.write_bytes(pictures.encode(image))
     return tmp_path / "root"
 
 
-def test_the_constants_are_those_of_the_training_images(digit_data):
-    if digit_data.is_sample:
-        pytest.skip("needs MNIST_DIR")
-    pixels = digit_data.train.images / 255
-    assert (round(pixels.mean(), 4), round(pixels.std(), 4)) == (MEAN, STD) == (0.1307, 0.3081)
-
-
-def test_normalising_is_scale_minus_mean_over_deviation(toy_images):
-    found = normalise(toy_images)
-    assert (found.shape, found.dtype) == ((5, 1, 28, 28), np.float32)
-    np.testing.assert_allclose(found[:, 0], (toy_images / 255 - 0.1307) / 0.3081, rtol=1e-6)
-
-
 def test_an_item_is_a_normalised_tensor_and_an_int(tiny, folder):
-    img, label = MNIST(folder / "train.tar")[7]
-    assert (img.shape, img.dtype, type(label)) == ((1, 28, 28), torch.float32, int)
-    assert label == tiny.train.labels[7]
-    assert torch.equal(img, torch.from_numpy(normalise(tiny.train.images))[7])
+    for path in (folder / "train.tar", folder / "train"):
+        img, label = MNIST(path)[7]
+        assert (img.shape, img.dtype, type(label)) == ((1, 28, 28), torch.float32, int)
+        assert label == tiny.train.labels[7]
+        assert torch.equal(img, torch.from_numpy(normalise(tiny.train.images))[7])
 
 
-def test_a_folder_of_pictures_gives_the_same_items(tiny, folder, tmp_path):
-    for i in (12, 2, 101):
-        name = f"{i}_{tiny.train.labels[i]}.png"
-        (tmp_path / name).write_bytes(png.encode(tiny.train.images[i]))
-    found = MNIST(tmp_path)
-    assert found.digits.labels.tolist() == tiny.train.labels[[2, 12, 101]].tolist()
-    assert torch.equal(found[1][0], MNIST(folder / "train.tar")[12][0])
+TRAIN, TEST = (None, True, np.True_, "train"), (False, np.False_, "test")
 
 
-def test_train_chooses_the_split(folder):
-    lengths = [len(MNIST(folder, train)) for train in (None, True, False)]
-    assert lengths == [200, 200, 100]
-    assert len(MNIST(str(folder / "test.tar"), train=False)) == 100
+@pytest.mark.parametrize("train", TRAIN + TEST)
+def test_train_chooses_the_split(folder, train, tiny):
+    wanted = tiny.train if train in TRAIN else tiny.test
+    for place in (folder, str(folder)):
+        assert MNIST(place, train).digits.fingerprint == wanted.fingerprint
+        assert MNIST(place, train=train).digits.fingerprint == wanted.fingerprint
+    (folder / "test.tar").rename(folder / "digits.tar")
+    assert len(MNIST(folder / "digits.tar", train)) == 100  # its name says nothing
 
 
-def test_a_split_never_stands_in_for_the_other(folder):
+@pytest.mark.parametrize("train", [0, 1, "False", "True", "Test", "t10k", "", 0.0, [], np.int64(0)])
+def test_any_other_train_is_an_error_that_lists_what_is_valid(folder, tiny, train):
+    for place in (folder, folder / "test.tar", tiny.test, None):
+        with pytest.raises(UserError, match='True or "train", False or "test", or None'):
+            MNIST(place, train)
+
+
+SAYS = {
+    "test": ("Test", "test_images", "TEST", "t10k", "T10K-images", "mnist_test", "mnistTest"),
+    "train": ("Train", "training", "TRAIN-images", "mnist.train", "MyTrainDigits", "trn"),
+}
+
+
+@pytest.mark.parametrize("ending", ["", ".tar", ".tar.gz"])
+@pytest.mark.parametrize(("part", "name"), [(part, name) for part in SAYS for name in SAYS[part]])
+def test_a_name_that_says_the_other_split_is_an_error(folder, part, name, ending):
+    path = (folder / (part + ".tar" * bool(ending))).rename(folder.parent / f"{name}{ending}")
+    for train in ("test", False) if part == "train" else ("train", True):
+        with pytest.raises(UserError, match="contradicts"):
+            MNIST(path, train)
+    assert len(MNIST(path, part)) == len(MNIST(path)) == (200 if part == "train" else 100)
+
+
+@pytest.mark.parametrize("name", ["latest", "contest.tar", "strain", "train_test", "digits"])
+def test_a_name_that_says_neither_is_none(folder, name):
+    (folder / ("test.tar" if name.endswith("tar") else "test")).rename(folder.parent / name)
+    assert len(MNIST(folder.parent / name, True)) == len(MNIST(folder.parent / name, False)) == 100
+
+
+def test_a_split_never_stands_in_for_the_other(folder, tiny):
     with pytest.raises(UserError, match="contradicts"):
-        MNIST(folder / "train.tar", train=False)
-    (folder / "train.tar").unlink()
-    with pytest.raises(DataError, match="no train digits"):
-        MNIST(folder)
+        MNIST(tiny.test, "train")
+    for path in (folder / "train.tar", folder / "train"):
+        path.rename(folder.parent / path.name)
+    for train in (None, True):
+        with pytest.raises(DataError, match=r"no train digits.*missing: train digits"):
+            MNIST(folder, train)
+
+
+@pytest.mark.parametrize("place", ["folder", "tar", "pictures", "digits", "none"])
+def test_a_transform_is_taken_by_position_and_by_keyword(folder, tiny, place, monkeypatch):
+    monkeypatch.setenv("MNIST_DIR", str(folder))
+    path = {"folder": folder, "tar": folder / "train.tar", "pictures": folder / "train",
+            "digits": tiny.train, "none": None}[place]  # fmt: skip
+    wanted = MNIST(path)[3]
+    for data in (MNIST(path, V1), MNIST(path, None, V1), MNIST(path, transform=V1),
+                 MNIST(path, V1, True), MNIST(path, "train", V1)):  # fmt: skip
+        assert data.transform is V1
+        assert torch.allclose(data[3][0], wanted[0], atol=1e-6)
+        assert data[3][1] == wanted[1]
+    for data in (MNIST(path, None, None), MNIST(path, True, transform=None)):
+        assert torch.equal(data[3][0], wanted[0])
+    for wrong in ((V1, V1), (True, "rotate"), (None, 1)):
+        with pytest.raises(UserError, match="expected"):
+            MNIST(path, *wrong)
+
+
+@pytest.mark.parametrize("size", [28, 32, 33])
+@pytest.mark.parametrize("transform", [V1, V2])
+def test_the_usual_transforms_make_our_own_tensors(tiny, transform, size):
+    plain, theirs = MNIST(tiny.test, size=size), MNIST(tiny.test, transform=transform, size=size)
+    for i in range(20):
+        assert torch.allclose(theirs[i][0], plain[i][0], atol=1e-6, rtol=0)
+
+
+def test_a_transform_gets_a_pil_image_and_its_result_is_the_item(tiny):
+    image = MNIST(tiny.test, lambda image: image, size=32)[5][0]
+    assert isinstance(image, Image.Image)
+    assert (image.mode, image.size) == ("L", (32, 32))
+    assert np.array_equal(np.asarray(image)[2:-2, 2:-2], tiny.test.images[5])
+
+
+def test_a_rotation_fills_with_background():
+    white = np.full((28, 28), 255, np.uint8)
+    digits = Digits(white[None], np.array([1]))
+    for tail in ([ToTensor()], [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]):
+        img = MNIST(digits, Compose([RandomRotation((45, 45)), *tail]))[0][0]
+        assert img[0, 0, 0] == img[0, -1, -1] == 0
+        assert img[0, 14, 14] == 1
 
 
 def test_negative_indices_count_from_the_end_and_others_raise(tiny):
@@ -74,25 +146,11 @@ def test_negative_indices_count_from_the_end_and_others_raise(tiny):
 
 def test_size_32_adds_two_pixels_of_background(tiny):
     small, large = MNIST(tiny.test)[3][0], MNIST(tiny.test, size=32)[3][0]
-    assert large.shape == (1, 32, 32)
     assert torch.equal(large[:, 2:-2, 2:-2], small)
-    background = torch.tensor(-0.1307 / 0.3081)
-    assert (large[0, [0, 1, -2, -1]] == background).all()
-    assert (large[0, :, [0, 1, -2, -1]] == background).all()
+    assert (large[0, [0, 1, -2, -1]] == torch.tensor(-0.1307 / 0.3081)).all()
+    assert (large[0, :, [0, 1, -2, -1]] == torch.tensor(-0.1307 / 0.3081)).all()
     with pytest.raises(UserError, match="at least 28"):
         MNIST(tiny.test, size=27)
-
-
-def test_a_transform_is_called_on_the_normalised_image(tiny):
-    plain = MNIST(tiny.test)
-    assert torch.equal(MNIST(tiny.test, transform=torch.neg)[5][0], -plain[5][0])
-
-
-def test_nothing_but_memory_travels_to_a_worker(folder):
-    data = MNIST(folder / "test.tar")
-    (folder / "test.tar").unlink()
-    copy = pickle.loads(pickle.dumps(data))  # noqa: S301 - made the line before
-    assert torch.equal(copy[9][0], data[9][0])
 
 
 WORKERS = [(0, None), (2, "fork"), (4, "fork"), (2, "spawn")]
@@ -102,17 +160,18 @@ WORKERS = [(0, None), (2, "fork"), (4, "fork"), (2, "spawn")]
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize(("workers", "context"), WORKERS)
 def test_any_number_of_workers_gives_the_same_batches(folder, tiny, workers, context):
-    loader = DataLoader(
-        MNIST(folder / "test.tar"), 32, num_workers=workers, multiprocessing_context=context
-    )
+    data = pickle.loads(pickle.dumps(MNIST(folder / "test.tar")))  # noqa: S301 - made just now
+    (folder / "test.tar").unlink()  # nothing but memory travels to a worker
+    loader = DataLoader(data, 32, num_workers=workers, multiprocessing_context=context)
     images, labels = zip(*loader, strict=True)
     assert torch.equal(torch.cat(images), torch.from_numpy(normalise(tiny.test.images)))
     assert list(chain(*labels)) == tiny.test.labels.tolist()
     assert labels[0].dtype == torch.int64
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
+@pytest.mark.parametrize("name", ["nowhere", "empty", "link"])
 def test_a_path_without_digits_is_an_error(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=f"{name}: no .*expected"):
+    (tmp_path / "link").symlink_to("nowhere else")
+    with pytest.raises(DataError, match=rf"{name}: .*(no |No |broken link).*expected"):
         MNIST(tmp_path / name)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mnistlib.config import ROWS, recipe
-from mnistlib.dataset.sample import sample
+from mnistlib.dataset import sample
 from mnistlib.train import arithmetic, fit
 
 RECORDS = json.loads(Path(__file__).with_name("reference.json").read_text())

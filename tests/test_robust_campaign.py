@@ -10,7 +10,7 @@ from mnistlib.base import ROOT, DataError
 from mnistlib.dataset import Digits
 
 sys.path.insert(0, str(ROOT))
-from tests import campaign, mutations
+from tests import campaign
 
 GOOD = Digits(np.zeros((1, 28, 28), np.uint8), np.array([7]))
 
@@ -44,16 +44,6 @@ def refuse_vaguely(path):
 )
 def test_each_kind_of_answer_is_told(read, answer, tmp_path):
     assert campaign._judge(read, tmp_path)[0] == answer
-
-
-def test_the_same_seed_makes_the_same_inputs(tmp_path):
-    made = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        _, path = mutations.make(np.random.default_rng([0, 5]), tmp_path / name)
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        made.append([(file.name, file.read_bytes()) for file in files])
-    assert made[0] == made[1] != []
 
 
 def test_a_short_run_prints_a_table_and_finds_nothing():

@@ -1,28 +1,25 @@
-"""From bytes on disk to digits in memory, and the `MNIST` data set class.
+"""From bytes on disk to digits in memory, and the `MNIST` data set class."""
 
-Names are imported on first use: reading digits needs no torch, and the command line's help
-needs nothing at all.
-"""
+from mnistlib.dataset.digits import (
+    MEAN,
+    STD,
+    TABLE,
+    DigitData,
+    Digits,
+    describe,
+    normalise,
+    split,
+)
+from mnistlib.dataset.pictures import export
+from mnistlib.dataset.source import MIRRORS, download, load, place, sample
 
-from mnistlib.lazy import attach
+__all__ = ["MEAN", "MIRRORS", "MNIST", "STD", "TABLE", "DigitData", "Digits", "describe",
+           "download", "export", "load", "normalise", "place", "sample", "split"]  # fmt: skip
 
-_HOMES = {
-    "Digits": "digits",
-    "DigitData": "digits",
-    "load": "loading",
-    "place": "loading",
-    "MNIST": "torch_dataset",
-    "MEAN": "normalisation",
-    "STD": "normalisation",
-    "TABLE": "normalisation",
-    "normalise": "normalisation",
-    "split": "splitting",
-    "download": "mirrors",
-    "MIRRORS": "mirrors",
-    "export": "exporting",
-    "describe": "facts",
-}
 
-__all__ = sorted(_HOMES)
+def __getattr__(name: str) -> type:
+    if name != "MNIST":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mnistlib.dataset.torch_dataset import MNIST  # torch takes seconds, and all else none of it
 
-__getattr__, __dir__ = attach(__name__, _HOMES)
+    return MNIST

@@ -1,13 +1,27 @@
-"""Digits in memory: the one form in which every reader hands its data on."""
+"""Digits in memory: what every reader hands on, how MNIST is known, and what is made of digits."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from types import SimpleNamespace
 
 import numpy as np
 
-from mnistlib.base import DataError
+from mnistlib.base import DataError, UserError
 from mnistlib.dataset import idx
+
+FILES = {  # sha256 of the uncompressed bytes, by canonical name: training images, labels, test ones
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+FINGERPRINT = "fd173559fad9320db65b18dd25991e18011ddf27deee842a82bd2001fcac012a"  # MNIST's
+SAMPLE = "ac11000a69e003508e78595657e787dc7ff27cc1e30774f6055eeba33b7a12cf"  # the sample's
+MEAN = 0.1307  # mean of all pixels of MNIST's 60,000 training images, in [0, 1]
+STD = 0.3081  # their standard deviation
+# one rounding per possible grey value, so that every way to a tensor gives the same bits
+TABLE = ((np.arange(256) / 255 - MEAN) / STD).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +39,18 @@ class Digits:
 
     images: np.ndarray
     labels: np.ndarray
-    name: str = field(default="digits")
+    name: str = "digits"
 
     def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
-        n = len(labels)
-        if images.dtype != np.uint8 or images.shape != (n, 28, 28) or n == 0:
-            found = f"{images.dtype} {list(images.shape)} and {n} labels"
-            raise DataError(f"{self.name}: found images {found}, expected uint8 [n, 28, 28], n > 0")
-        if labels.dtype != np.int64 or labels.shape != (n,):
-            found = f"{labels.dtype} {list(labels.shape)}"
-            raise DataError(f"{self.name}: found labels {found}, expected int64 [{n}]")
+        images, labels, n = self.images, self.labels, len(self.labels)
+        as_stated = images.dtype == np.uint8 and images.shape == (n, 28, 28) and n > 0
+        if not as_stated or labels.dtype != np.int64 or labels.shape != (n,):
+            found = f"{images.dtype} {list(images.shape)} and {labels.dtype} {list(labels.shape)}"
+            expected = "images uint8 [n, 28, 28] and labels int64 [n], n > 0"
+            raise DataError(f"{self.name}: found {found}, expected {expected}")
         if labels.min() < 0 or labels.max() > 9:
-            wrong = int(np.flatnonzero((labels < 0) | (labels > 9))[0])
-            found = f"label {labels[wrong]} at position {wrong}"
-            raise DataError(f"{self.name}: found {found}, expected labels from 0 to 9")
+            found = f"labels from {labels.min()} to {labels.max()}"
+            raise DataError(f"{self.name}: found {found}, expected 0 to 9")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,7 +60,7 @@ class Digits:
         """sha256 of the canonical IDX file of the images, and of the labels."""
         return idx.digest(self.images), idx.digest(self.labels)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """sha256 over the two digests, as 64 hex digits."""
         return sha256("".join(self.digests).encode()).hexdigest()
@@ -57,13 +68,6 @@ class Digits:
     def take(self, index: np.ndarray, name: str) -> "Digits":
         """The digits at `index` (int64 [m]), in that order, under a new name."""
         return Digits(self.images[index], self.labels[index], name)
-
-    def renamed(self, name: str) -> "Digits":
-        """The same digits under a new name; nothing is copied, and known digests are kept."""
-        same = replace(self, name=name)
-        if "digests" in self.__dict__:
-            same.__dict__["digests"] = self.digests
-        return same
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,74 @@ class DigitData:
     origin: str
     is_sample: bool = False
 
-    @cached_property
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of each of the four canonical IDX files that these digits would make."""
+        return dict(zip(FILES, (*self.train.digests, *self.test.digests), strict=True))
+
+    @property
+    def altered(self) -> list[str]:
+        """The canonical files that are not MNIST's: none for MNIST, all four for others."""
+        return [name for name, found in self.digests.items() if found != FILES[name]]
+
+    @property
     def fingerprint(self) -> str:
         """sha256 over both splits' fingerprints."""
         return sha256((self.train.fingerprint + self.test.fingerprint).encode()).hexdigest()
+
+    def named_by_content(self) -> "DigitData":
+        """The same, as "MNIST" or "sample" if that is the content and not if it is another."""
+        name = f"other {self.name}" if self.name.lower() in ("mnist", "sample") else self.name
+        name = "sample" if self.fingerprint == SAMPLE else name if self.altered else "MNIST"
+        train, test = (
+            replace(self.train, name=f"{name} train"),
+            replace(self.test, name=f"{name} test"),
+        )
+        return replace(self, train=train, test=test, name=name, is_sample=name == "sample")
+
+
+def describe(data: DigitData) -> SimpleNamespace:
+    """The facts of a data set: name, origin, is_sample, fingerprint, n_train, n_test; files (name,
+    sha256, is it MNIST's) and classes (class, training digits, test digits), a row each."""
+    counts = (np.bincount(part.labels, minlength=10).tolist() for part in (data.train, data.test))
+    return SimpleNamespace(
+        **{name: getattr(data, name) for name in ("name", "origin", "is_sample", "fingerprint")},
+        n_train=len(data.train),
+        n_test=len(data.test),
+        files=[(name, digest, digest == FILES[name]) for name, digest in data.digests.items()],
+        classes=list(zip(range(10), *counts, strict=True)),
+    )
+
+
+def normalise(images: np.ndarray) -> np.ndarray:
+    """Scale images, uint8 [n, 28, 28], to [0, 1], minus MEAN, over STD: float32 [n, 1, 28, 28]."""
+    return TABLE[images][:, None]
+
+
+def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tuple[Digits, Digits]:
+    """Split digits by class into a part to train on and a part to choose recipes on.
+
+    The same at every call, whatever seed a training uses: numpy's legacy `RandomState`, whose
+    stream is frozen (NEP 19), orders the digits of each class. Both parts keep the given order.
+
+    Args:
+        digits: what to split, n digits.
+        n_validation: size of the second part; n // 12, which is 5,000 of 60,000, unless given.
+        seed: of the order; 0 is the split that all recipes of the project were chosen on.
+
+    Raises:
+        UserError: n_validation leaves one of the parts empty.
+    """
+    n, random = len(digits), np.random.RandomState(seed)
+    size = n // 12 if n_validation is None else n_validation
+    if not 0 < size < n:
+        raise UserError(f"{digits.name}: n_validation is {size}, expected 1 to {n - 1}")
+    # every class gets its share, rounded down; the largest remainders get what is left
+    quotas, remainders = np.divmod(np.bincount(digits.labels, minlength=10) * size, n)
+    quotas[np.argsort(-remainders, kind="stable")[: size - quotas.sum()]] += 1
+    chosen = np.zeros(n, bool)
+    for label, quota in enumerate(quotas):
+        chosen[random.permutation(np.flatnonzero(digits.labels == label))[:quota]] = True
+    fitting, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
+    name = digits.name
+    return digits.take(fitting, f"{name}, fitting"), digits.take(validation, f"{name}, validation")
