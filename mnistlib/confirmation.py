@@ -53,7 +53,7 @@ def confirm(runs: Sequence[Run], rng: np.random.Generator) -> "pd.DataFrame | No
 
     Args:
         runs: records from FOLDER; those of other rows or seeds are left out.
-        rng: for the bootstrap and the sign flips.
+        rng: for the bootstrap.
     """
     if missing(runs):
         return None

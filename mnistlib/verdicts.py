@@ -28,11 +28,9 @@ RULE = (
 DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 
 
-def accuracy(run: Run, without: Iterable[int] = ()) -> float:
-    """Test accuracy after the last epoch, with some test images left out, as a fraction."""
-    keep = np.ones(len(run.predictions), dtype=bool)
-    keep[list(without)] = False
-    return float(run.correct[keep].mean())
+def right(run: Run, without: Iterable[int] = ()) -> int:
+    """How many test images were read right after the last epoch, some of them left out."""
+    return int(np.delete(run.correct, list(without)).sum())
 
 
 def compare(
@@ -51,7 +49,7 @@ def compare(
     Args:
         rows: runs by name.
         baseline: the name that all others are compared with.
-        rng: for the bootstrap and the sign flips; left as it is.
+        rng: for the bootstrap; left as it is.
         without: test images to leave out, by index.
 
     Raises:
@@ -64,7 +62,9 @@ def compare(
     by_seed = {name: _by_seed(name, runs, skip) for name, runs in rows.items()}
     expect_comparable(rows)
     others = [name for name in rows if name != baseline]
-    lines = {name: _line(by_seed[name], by_seed[baseline], rng) for name in (baseline, *others)}
+    images = len(rows[baseline][0].predictions) - len(set(skip))
+    pairs = {name: (by_seed[name], by_seed[baseline]) for name in (baseline, *others)}
+    lines = {name: _line(*pair, images, rng) for name, pair in pairs.items()}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame["p_holm"] = np.nan
     frame.loc[others, "p_holm"] = paired.holm(frame.loc[others, "p"].astype(float))
@@ -74,26 +74,27 @@ def compare(
     return frame
 
 
-def _by_seed(name: str, runs: Sequence[Run], without: list[int]) -> dict[int, float]:
-    found = {run.seed: accuracy(run, without) for run in runs}
+def _by_seed(name: str, runs: Sequence[Run], without: list[int]) -> dict[int, int]:
+    found = {run.seed: right(run, without) for run in runs}
     if len(found) < len(runs):
         raise UserError(f"{name}: found {len(runs)} runs of {len(found)} seeds; give one a seed")
     return found
 
 
-def _line(values: dict[int, float], base: dict[int, float], rng: np.random.Generator) -> dict:
+def _line(values: dict[int, int], base: dict[int, int], images: int, rng) -> dict:
     seeds = sorted(values.keys() & base.keys())
-    a, b = (np.array([run[seed] for seed in seeds]) for run in (values, base))
+    whole = [np.array([run[seed] for seed in seeds]) for run in (values, base)]
+    a, b = (right / images for right in whole)
     # each interval from the same draws: equal data have equal intervals, whatever stands beside
-    right = stats.bootstrap_mean(a, deepcopy(rng))
+    mean = stats.bootstrap_mean(a, deepcopy(rng))
     line = {"seeds": len(seeds), "error": float((1 - a).mean())}
-    line |= {"error_low": 1 - right.high, "error_high": 1 - right.low}
+    line |= {"error_low": 1 - mean.high, "error_high": 1 - mean.low}
     if values is base:
         return line | {"difference": 0.0, "low": 0.0, "high": 0.0, "p": np.nan, "better": 0.5}
     low, high = stats.bootstrap_mean(a - b, deepcopy(rng))
     line |= {"difference": float((a - b).mean()), "low": low, "high": high}
     return line | {
-        "p": paired.sign_flip(a - b, deepcopy(rng)),
+        "p": paired.sign_flip(whole[0] - whole[1]),
         "better": paired.probability_of_better(a, b),
     }
 

@@ -1,52 +1,51 @@
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import wilcoxon
+from scipy.stats import binomtest, wilcoxon
 
 from mnistlib.base import UserError
 from mnistlib.paired import holm, least_p, probability_of_better, sign_flip
 
-RNG = np.random.default_rng(0)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
 def test_sign_flips_are_counted_by_hand():
-    # |mean| of (±1 ±2 ±3)/3 is 2 for two of eight patterns, at least 4/3 for four
-    assert sign_flip([1, 2, 3], RNG) == 2 / 8
-    assert sign_flip([-1, 2, 3], RNG) == 4 / 8
-    assert sign_flip([1, -1], RNG) == 1
+    # |sum| of ±1 ±2 ±3 is 6 for two of eight patterns, at least 4 for four
+    assert sign_flip([1, 2, 3]) == 2 / 8
+    assert sign_flip([-1, 2, 3]) == 4 / 8
+    assert sign_flip([1, -1]) == sign_flip([0, 0]) == 1
 
 
-def test_the_sign_of_all_differences_does_not_matter():
-    sample = RNG.normal(0.3, 1, 9)
-    assert sign_flip(sample, RNG) == sign_flip(-sample, RNG)
+@given(st.lists(st.integers(-30, 30), min_size=2, max_size=12))
+def test_sign_flips_are_those_of_every_pattern(sample):
+    sums = np.array(list(product([1, -1], repeat=len(sample)))) @ sample
+    assert sign_flip(sample) == np.mean(np.abs(sums) >= abs(sum(sample)))
 
 
 def test_it_agrees_with_wilcoxon_where_differences_are_ranks():
     ranks = np.array([1, -2, 3, 4, -5, 6, 7, 8])
-    assert sign_flip(ranks, RNG) == pytest.approx(wilcoxon(ranks, method="exact").pvalue)
+    assert sign_flip(ranks) == sign_flip(-ranks)
+    assert sign_flip(ranks) == pytest.approx(wilcoxon(ranks, method="exact").pvalue)
 
 
-def test_many_pairs_are_sampled_close_to_exact():
-    sample = np.concatenate([np.ones(12), -np.ones(8)])  # sums ±4 and more, of 20 coins
-    exact = (
-        2 * sum(float(np.prod([(20 - i) / (i + 1) for i in range(k)])) for k in range(9)) / 2**20
-    )
-    assert sign_flip(sample, np.random.default_rng(1)) == pytest.approx(exact, abs=0.01)
+@pytest.mark.parametrize(("n", "minus"), [(20, 8), (40, 15), (200, 90)])
+def test_any_number_of_pairs_is_counted_exactly(n, minus):
+    expected = binomtest(minus, n).pvalue  # equal sizes: sums of coins
+    assert sign_flip([3] * (n - minus) + [-3] * minus) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("n", [2, 5, 10])
+@pytest.mark.parametrize("n", [2, 5, 10, 40])
 def test_pairs_of_one_sign_give_the_least_p(n):
-    assert sign_flip(np.arange(1, n + 1), RNG) == least_p(n) == 2 / 2**n
+    assert sign_flip(np.arange(1, n + 1)) == least_p(n) == 2 / 2**n
 
 
-@pytest.mark.parametrize("bad", [[], [1.0], [1.0, float("nan")], [[1.0, 2.0]]])
-def test_too_few_or_damaged_differences_are_refused(bad):
-    with pytest.raises(UserError, match="at least 2 seeds"):
-        sign_flip(bad, RNG)
+@pytest.mark.parametrize("bad", [[], [1], [1.0, 2.0], [0.001, 0.002], [[1, 2]], [True, False]])
+def test_too_few_differences_and_other_than_whole_images_are_refused(bad):
+    with pytest.raises(UserError, match="expected whole numbers of images"):
+        sign_flip(bad)
 
 
 def test_holm_by_hand():

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from mnistlib import stats, verdicts
-from mnistlib.base import UserError
+from mnistlib.ablations import by_row
+from mnistlib.base import RUNS, UserError
 from mnistlib.config import recipe
-from mnistlib.runs import Run
-from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, seeds_needed, undecided, which
+from mnistlib.runs import Run, load_all
+from mnistlib.verdicts import DISPUTED, both_ways, compare, right, seeds_needed, undecided, which
 
 N = 1_000
 
@@ -71,10 +72,23 @@ def test_only_seeds_that_both_have_are_paired(rng):
 
 
 def test_images_can_be_left_out(rng):
-    assert accuracy(run(0, 10), without=range(4)) == (N - 10) / (N - 4)
+    assert right(run(0, 10), without=range(4)) == N - 10
     rows = {"base": runs(10, 10), "other": runs(4, 4)}
     frame = compare(rows, "base", rng, without=range(10))
     assert frame.loc["other", "difference"] == 0
+
+
+def test_equal_gains_tie_whatever_accuracies_they_are_differences_of(rng):
+    # ±4 images: as accuracies, 0.984 − 0.980 and 0.979 − 0.983 are no opposites
+    a, b = (16, 21, 16, 30, 10), (20, 17, 20, 34, 14)
+    frame = compare({"base": runs(*b), "other": runs(*a)}, "base", rng)
+    assert frame.loc["other", "p"] == 12 / 32  # at most one sign of five differs from the rest
+
+
+def test_the_studys_p_values_lose_no_tie(rng):
+    rows = by_row(load_all(RUNS))
+    frame = compare({n: rows[n] for n in ("lenet5", "lenet5 + averaging")}, "lenet5", rng)
+    assert frame.loc["lenet5 + averaging", "p"] == 108 / 2**10  # 0.0859 where floats were counted
 
 
 def test_different_epochs_or_digits_are_not_compared(rng):
