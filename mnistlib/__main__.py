@@ -182,7 +182,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from mnistlib.study.command import command
+    from mnistlib.study_command import command
 
     return command(
         options.only,
