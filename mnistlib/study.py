@@ -139,14 +139,14 @@ def tasks(
 
     Seed by seed, so that a study that is stopped is a complete smaller one.
     """
-    if not isinstance(recipes, Mapping):
-        recipes = {row_name(recipe): recipe for recipe in recipes}
-    sent = {name: cloudpickle.dumps(carried(recipe)) for name, recipe in recipes.items()}
+    named = isinstance(recipes, Mapping)
+    pairs = recipes.items() if named else ((row_name(recipe), recipe) for recipe in recipes)
+    rows = [(name, recipe, cloudpickle.dumps(carried(recipe))) for name, recipe in pairs]
     found: dict[str, Task] = {}
     for seed in seeds:
-        for name, recipe in recipes.items():
+        for name, recipe, sent in rows:
             key = runs.key(recipe, seed, fingerprint)
-            found.setdefault(key, Task(name, recipe, seed, key, sent[name]))
+            found.setdefault(key, Task(name, recipe, seed, key, sent))
     return list(found.values())
 
 
