@@ -7,7 +7,7 @@ Platt, "Best practices for convolutional neural networks applied to visual docum
 2003, table 1. Each of those is one network (or one committee), trained once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ from mnistlib.compare import (
     BOTH_WAYS,
     VERDICTS,
     WITHIN,
-    both_ways,
     compare,
     label,
     undecided,
@@ -44,14 +43,6 @@ SURE = 0.95  # how often one run must come out ahead of another to be called eno
 def known() -> pd.DataFrame:
     """One row a published result: method, error (fraction), source."""
     return pd.DataFrame(KNOWN, columns=["method", "error", "source"])
-
-
-class Claim(NamedTuple):
-    """A sentence, what the records say about it, and whether that supports it."""
-
-    claim: str
-    evidence: str
-    supported: bool
 
 
 class Study(NamedTuple):
@@ -86,112 +77,67 @@ def judge(
     return Study(*(compare(family, next(iter(family)), rng, without) for family in there))
 
 
-def claims(study: Study, second: pd.DataFrame | None) -> list[Claim]:
-    """The report's claims in the order in which it makes them.
+def claims(study: Study, second: pd.DataFrame | None) -> pd.DataFrame:
+    """What the report claims; index: claim, columns: evidence, "supported" or "not supported".
 
     Args:
         study: as from judge.
         second: as from plan.confirm.
     """
-    alone = study.added.iloc[1:].rename(index=label)
-    techniques = alone.drop("all together")
-    without = study.removed.filter(like=" - ", axis=0).rename(index=label)
-    return [
-        *_models(study),
-        *_counted(techniques, alone, second),
-        *_each(techniques, without),
-        _adds_up(study),
-        _one_run(techniques),
-        Claim(
-            f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of "
-            "2003.",
-            f"test error {error_words(study.removed.loc['lenet5_reg'])}",
-            bool(study.removed.error_high["lenet5_reg"] < ERROR_2003),
-        ),
-    ]
+    found = [*_of_models(study), *_of_techniques(study, second), *_of_parts(study)]
+    frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
+    frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})
+    return frame
 
 
-def _models(study: Study) -> list[Claim]:
-    lenet5, reg = study.added.loc["lenet5"], study.added.loc["lenet5_reg"]
-    mlp, of_1998 = study.duel.loc["mlp"], f"{100 * ERROR_1998:.2f} %"
-    return [
-        Claim(
-            f"LeNet-5, by the assignment's recipe, reaches the {100 * LENET5_1998:.2f} % of 1998.",
-            f"test error {error_words(lenet5)}, against {of_1998}",
-            bool(lenet5.error_low <= ERROR_1998),
-        ),
-        Claim(
-            "With the same number of parameters LeNet-5 reads better than the MLP.",
-            f"MLP − LeNet-5: {gain_words(mlp)}",
-            mlp.verdict == "hurts",
-        ),
-        Claim("All techniques together improve LeNet-5.", gain_words(reg), reg.verdict == "helps"),
-    ]
+def _of_models(study: Study) -> Iterator[tuple[str, str, bool]]:
+    lenet5, mlp = study.duel.loc["lenet5"], study.duel.loc["mlp"]
+    together, reg = study.added.loc["lenet5_reg"], study.removed.loc["lenet5_reg"]
+    text = f"LeNet-5, by the assignment's recipe, reaches the {100 * LENET5_1998:.2f} % of 1998."
+    evidence = f"test error {error_words(lenet5)}, against {100 * ERROR_1998:.2f} %"
+    yield text, evidence, lenet5.error_low <= ERROR_1998
+    text = "With the same number of parameters LeNet-5 reads better than the MLP."
+    yield text, f"MLP − LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
+    text = "All techniques together improve LeNet-5."
+    yield text, gain_words(together), together.verdict == "helps"
+    text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
+    yield text, f"test error {error_words(reg)}", reg.error_high < ERROR_2003
 
 
-def _counted(techniques: pd.DataFrame, alone: pd.DataFrame, second) -> list[Claim]:
-    n = int((techniques["verdict"] == "helps").sum())
-    told = f"{n} of {len(techniques)} help. {family_words('Added alone', alone)}"
-    again, confirmed = plan.words(second), 0
+def _of_techniques(study: Study, second: pd.DataFrame | None) -> Iterator[tuple[str, str, bool]]:
+    family = study.added.iloc[1:].rename(index=label)
+    alone = family.drop("all together")
+    helping = alone[alone["verdict"] == "helps"]
+    evidence = f"{len(helping)} of {len(alone)} help. {family_words('Added alone', family)}"
+    yield "At least three techniques help when each is added alone.", evidence, len(helping) >= 3
+    evidence, confirmed = plan.words(second), 0
     if second is not None:
         rows = plan.retried(second)
         gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
-        again, confirmed = f"{again} Gains: {gains}.", int((rows["verdict"] == "helps").sum())
-    return [
-        Claim("At least three techniques help when each is added alone.", told, n >= 3),
-        Claim(
-            "At least three techniques help alone, judged by fresh seeds only.",
-            again,
-            confirmed >= 3,
-        ),
-    ]
+        evidence, confirmed = f"{evidence} Gains: {gains}.", (rows["verdict"] == "helps").sum()
+    text = "At least three techniques help alone, judged by fresh seeds only."
+    yield text, evidence, confirmed >= 3
+    evidence = f"hurt: {which(alone, 'hurts')}; no evidence: {which(alone, 'no evidence')}"
+    yield "Every technique helps when it is added alone.", evidence, len(helping) == len(alone)
+    evidence, share = "none helps", 0.0
+    if len(helping):
+        weakest, share = helping["better"].idxmin(), helping["better"].min()
+        evidence = f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of pairs"
+    yield "One run of each is enough to see that a technique helps.", evidence, share >= SURE
 
 
-def _each(techniques: pd.DataFrame, without: pd.DataFrame) -> list[Claim]:
-    hurt, none = which(techniques, "hurts"), which(techniques, "no evidence")
+def _of_parts(study: Study) -> Iterator[tuple[str, str, bool]]:
+    without = study.removed.filter(like=" - ", axis=0).rename(index=label)
     needed, unclear = which(without, "hurts"), which(without, "no evidence")
-    return [
-        Claim(
-            "Every technique helps when it is added alone.",
-            f"hurt: {hurt}; no evidence: {none}",
-            bool((techniques["verdict"] == "helps").all()),
-        ),
-        Claim(
-            "Every part of the combination is needed: without it, it is worse.",
-            f"worse for it: {needed}; no evidence: {unclear}",
-            bool((without["verdict"] == "hurts").all()),
-        ),
-    ]
-
-
-def _adds_up(study: Study) -> Claim:
-    pairs = {k: p for k, p in BOTH_WAYS.items() if p[0] in study.added.index and " - " in p[1]}
-    pairs = {k: p for k, p in pairs.items() if p[1] in study.removed.index}
-    total = float(both_ways(study.added, study.removed, pairs)["alone"].sum())
-    reg = study.added.loc["lenet5_reg"]
-    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(reg)}"
-    fits = bool(reg.low <= total <= reg.high)
-    return Claim("The gains of the single techniques add up.", evidence, fits)
-
-
-def _one_run(alone: pd.DataFrame) -> Claim:
-    helping = alone[alone["verdict"] == "helps"]
-    text = "One run of each is enough to see that a technique helps."
-    if helping.empty:
-        return Claim(text, "none helps", False)
-    weakest = helping["better"].idxmin()
-    share = helping["better"].min()
-    evidence = (
-        f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of all pairs of runs"
-    )
-    return Claim(text, evidence, bool(share >= SURE))
-
-
-def table(found: Sequence[Claim]) -> pd.DataFrame:
-    """One row a claim: claim, evidence, and "supported" or "not supported"."""
-    frame = pd.DataFrame(found)
-    frame["verdict"] = np.where(frame.pop("supported"), "supported", "not supported")
-    return frame.set_index("claim")
+    text = "Every part of the combination is needed: without it, it is worse."
+    evidence = f"worse for it: {needed}; no evidence: {unclear}"
+    yield text, evidence, (without["verdict"] == "hurts").all()
+    parts = [a for a, b in BOTH_WAYS.values() if " - " in b and b in study.removed.index]
+    total = study.added["difference"].reindex(parts).sum()
+    together = study.added.loc["lenet5_reg"]
+    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(together)}"
+    fits = together.low <= total <= together.high
+    yield "The gains of the single techniques add up.", evidence, fits
 
 
 def results(study: Study) -> pd.DataFrame:

@@ -59,53 +59,46 @@ CONFIRMATION_RULE = (
 )
 
 
-def tried(technique: str, change: dict, epochs: int = TUNING_EPOCHS) -> Recipe:
+def tried(technique: str, change: dict) -> Recipe:
     """The recipe that stands for one candidate value of a technique."""
-    return replace(ALL if technique == "all together" else BASELINE, epochs=epochs, **change)
+    base = ALL if technique == "all together" else BASELINE
+    return replace(base, epochs=TUNING_EPOCHS, **change)
 
 
 def tune(
     data: DigitData,
-    folder: str | Path = TUNING_FOLDER,
+    recipes: Sequence[Recipe] | None = None,
     seeds: Iterable[int] = TUNING_SEEDS,
-    epochs: int = TUNING_EPOCHS,
+    folder: str | Path = TUNING_FOLDER,
     **options: object,
 ) -> list[Run]:
-    """Make the runs that are missing, on the validation split; `data.test` is never read.
+    """Make the missing trials on the validation split; `data.test` is never read.
 
-    `options` are study()'s.
+    Args:
+        data: the digits.
+        recipes: all candidates and the baseline by default; or shape_recipes(), which go with
+            SHAPE_SEEDS and SHAPES_FOLDER.
+        seeds, folder, options: as study()'s.
 
     Raises:
         UserError: the digits are not MNIST, and `folder` is among the records in git.
     """
-    recipes = [tried(name, change, epochs) for name in CANDIDATES for change in CANDIDATES[name]]
-    return _study([*recipes, replace(BASELINE, epochs=epochs)], seeds, data, folder, options)
-
-
-def _study(recipes: Sequence[Recipe], seeds, data: DigitData, folder, options: dict) -> list[Run]:
     own_output(folder, data, parts=())
+    if recipes is None:
+        values = [tried(name, change) for name in CANDIDATES for change in CANDIDATES[name]]
+        recipes = [*values, replace(BASELINE, epochs=TUNING_EPOCHS)]
     return study(recipes, seeds, validation_data(data), folder, **options)
 
 
-def shapes(
-    data: DigitData,
-    folder: str | Path = SHAPES_FOLDER,
-    seeds: Iterable[int] = SHAPE_SEEDS,
-    epochs: int = SHAPE_EPOCHS,
-    **options: object,
-) -> list[Run]:
-    """Make the missing trials of the MLP's shapes, on the validation split; as tune() otherwise."""
-    return _study(shape_recipes(epochs), seeds, data, folder, options)
-
-
-def shape_recipes(epochs: int = SHAPE_EPOCHS) -> list[Recipe]:
+def shape_recipes() -> list[Recipe]:
     """The MLPs of three hidden layers, none too narrow or wide, with as many parameters as LeNet-5.
 
     Forty, in the order of their widths; each is trained as the MLP of the report.
     """
     total = sum(layer.parameters for layer in counting.derive("lenet5"))
     found = counting.solve_widths(total, low=SHAPE_LOW, high=SHAPE_HIGH)
-    return [recipe("mlp", epochs=epochs, widths="-".join(map(str, widths))) for widths in found]
+    names = ["-".join(map(str, widths)) for widths in found]
+    return [recipe("mlp", epochs=SHAPE_EPOCHS, widths=widths) for widths in names]
 
 
 def trials(runs: Sequence[Run]) -> pd.DataFrame:
