@@ -9,9 +9,6 @@ from pathlib import Path
 
 from mnistlib import base
 from mnistlib.base import UserError, expanded, within
-from mnistlib.bench.contestants import CONTESTANTS, choose
-from mnistlib.bench.settings import QUICK, Settings
-from mnistlib.config import RECIPES, TITLES, recipe
 
 MAX_SEED = 2**32 - 1  # as of the notebooks' parameters
 MAX_THREADS = 1024
@@ -95,12 +92,14 @@ def _add_report(commands) -> None:
 
 def _add_train(commands) -> None:
     command = _add(commands, "train", _train, "train one model; write its record and its curves")
-    names = "; ".join(f"{name}: {TITLES[name]}" for name in RECIPES)
-    command.add_argument("model", nargs="?", default="lenet5", help=f"{names} (default: lenet5)")
+    names = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
+    command.add_argument("model", nargs="?", default="lenet5", help=names)
     command.add_argument("--epochs", type=int, help="instead of the recipe's")
     command.add_argument("--seed", type=int, default=0, help="of weights, order and distortions")
     command.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
-    command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
+    command.add_argument(
+        "--threads", type=int, default=1, help="of the CPU (default: 1; more give other bits)"
+    )
     _add_out(command, base.OUT)
 
 
@@ -140,16 +139,11 @@ def _add_export(commands) -> None:
 
 def _add_bench(commands) -> None:
     command = _add(commands, "bench", _bench, "time training and reading beside the usual ways")
-    default = Settings()
     command.add_argument("--quick", action="store_true", help="fewer batches and repetitions")
-    command.add_argument(
-        "--batches", type=int, help=f"of 64 images a repetition (default: {default.batches})"
-    )
-    command.add_argument(
-        "--repetitions", type=int, help=f"of each contestant (default: {default.repetitions})"
-    )
-    command.add_argument("--threads", type=int, help="of the CPU (default: all cores)")
-    command.add_argument("--only", nargs="+", metavar="NAME", help=", ".join(CONTESTANTS))
+    command.add_argument("--batches", type=int, help="of 64 images a repetition")
+    command.add_argument("--repetitions", type=int, help="of each contestant")
+    command.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+    command.add_argument("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
     _add_out(command, base.OUT / "bench.json", "FILE")
 
 
@@ -171,14 +165,14 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    changes = {} if options.epochs is None else {"epochs": options.epochs}
-    chosen = recipe(options.model, **changes)  # before the slow imports: a typo answers at once
-    within("seed", options.seed, 0, MAX_SEED)
-    if options.threads is not None:
-        within("threads", options.threads, 1, MAX_THREADS)
+    within("seed", options.seed, 0, MAX_SEED)  # before the slow imports: a mistake answers at once
+    within("threads", options.threads, 1, MAX_THREADS)
+    from mnistlib.config import recipe
     from mnistlib.session import train_and_save
 
-    train_and_save(chosen, options.seed, options.data, options.out, options.device, options.threads)
+    changes = {} if options.epochs is None else {"epochs": options.epochs}
+    how = options.seed, options.data, options.out, options.device, options.threads
+    train_and_save(recipe(options.model, **changes), *how)
 
 
 def _study(options: argparse.Namespace) -> int:
@@ -218,13 +212,15 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
+    from mnistlib.bench import bench
+    from mnistlib.bench.contestants import choose
+    from mnistlib.bench.settings import QUICK, Settings
+    from mnistlib.dataset import load
+
     given = {name: getattr(options, name) for name in ("batches", "repetitions", "threads")}
     changes = {name: value for name, value in given.items() if value is not None}
     settings = replace(QUICK if options.quick else Settings(), **changes)
-    names = choose(options.only)  # before the slow imports: a typo answers at once
-    from mnistlib.bench import bench
-    from mnistlib.dataset import load
-
+    names = choose(options.only)
     bench(load(options.data), settings, names, options.out)
 
 

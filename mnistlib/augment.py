@@ -1,20 +1,74 @@
-"""Affine and elastic distortion of whole batches: every image its own draw, all in tensors.
+"""What training does to batches of digits, and the door by which any technique comes in.
 
-The affine part rotates, shifts, scales and shears; the elastic part moves each pixel by a smooth
-random field. Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks
-applied to visual document analysis", ICDAR 2003, section 2; its field is white noise smoothed by a
-Gaussian, ours is the same sum of Gaussians on a coarser grid, which costs a tenth.
+Affine and elastic distortion of whole batches: every image its own draw, all in tensors. The affine
+part rotates, shifts, scales and shears; the elastic part moves each pixel by a smooth random field.
+Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to
+visual document analysis", ICDAR 2003, section 2; its field is white noise smoothed by a Gaussian,
+ours is the same sum of Gaussians on a coarser grid, which costs a tenth.
 """
 
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from functools import cache
+from inspect import signature
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from mnistlib.base import pick
-from mnistlib.config import AUGMENTATIONS
+from mnistlib.base import UserError, pick
+
+TECHNIQUES: dict[str, dict] = {}  # by name, the values of a recipe that it changes
+AUGMENTATIONS: dict[str, Callable | None] = {"none": None}  # those that act on batches
+TAKEN: set[str] = {"none"}  # names of the report's own; config.py adds them
+SPACING = 4  # pixels between the points at which the elastic field is drawn
+SMOOTHNESS = 4.0  # pixels, standard deviation of the Gaussians; sigma of Simard et al.
+
+
+def technique(name: str, **values: object) -> Callable[[Callable], Callable]:
+    """Make a technique known by `name`: values of a recipe, a function on batches, or both.
+
+    As a statement, `technique("weight decay", weight_decay=1e-4)` names values. As a decorator it
+    adds a function of (images, labels, generator), called for each training batch: images float32
+    [b, 1, 28, 28] in [0, 1], before normalisation, 0 is black; labels int64 [b]. It returns images
+    of that shape, and draws all its chance from the generator, which lives on their device. A
+    further parameter `distortion` gets the recipe's value.
+
+    Raises:
+        UserError: the name is that of one of the report's techniques.
+    """
+    if name in TAKEN:
+        raise UserError(f"technique {name!r} is there already; give another name")
+    TECHNIQUES[name] = values
+
+    def add(function: Callable) -> Callable:
+        AUGMENTATIONS[name] = function
+        TECHNIQUES[name] = {"augment": name, **values}
+        return function
+
+    return add
+
+
+def distort(
+    images: Tensor, labels: Tensor, kind: str, generator: Generator, distortion: float = 1.0
+) -> Tensor:
+    """What the augmentation named `kind` makes of a batch; "none" leaves it as it is.
+
+    Images, labels, generator as in technique(). `distortion` is how far, relative to Strength's
+    bounds.
+
+    Raises:
+        UserError: no such augmentation, lists the valid names; or it gave images of another shape.
+    """
+    function = AUGMENTATIONS[pick("augmentation", kind, AUGMENTATIONS)]
+    if function is None:
+        return images
+    far = {"distortion": distortion} if "distortion" in signature(function).parameters else {}
+    result = function(images, labels, generator, **far)
+    if getattr(result, "shape", None) != images.shape:
+        found = list(result.shape) if isinstance(result, Tensor) else type(result).__name__
+        raise UserError(f"technique {kind!r} returned {found}, expected {list(images.shape)}")
+    return result
 
 
 @dataclass(frozen=True)
@@ -41,28 +95,31 @@ class Strength:
 
 
 DEFAULT = Strength()
-SPACING = 4  # pixels between the points at which the elastic field is drawn
-SMOOTHNESS = 4.0  # pixels, standard deviation of the Gaussians; sigma of Simard et al.
 
 
-def distort(
-    images: Tensor, kind: str, generator: Generator, strength: Strength = DEFAULT
+@technique("affine", distortion=0.5)
+def affine(images: Tensor, labels: Tensor, generator: Generator, distortion: float = 1.0) -> Tensor:
+    """Rotate, shift, scale and shear each image; what comes in from outside is black."""
+    return _sample(images, _affine_grid(images, generator, DEFAULT.times(distortion)))
+
+
+@technique("affine+elastic", distortion=1.0)
+def affine_elastic(
+    images: Tensor, labels: Tensor, generator: Generator, distortion: float = 1.0
 ) -> Tensor:
-    """Distort each image by its own draw; what comes in from outside the image is 0 (black).
+    """affine(), and each pixel moved by a smooth random field."""
+    strength = DEFAULT.times(distortion)
+    grid = _affine_grid(images, generator, strength)
+    return _sample(images, grid + _elastic(len(images), images.shape[-1], strength, generator))
 
-    Images float32 [b, 1, n, n] with values in [0, 1], before normalisation; returns the same shape.
-    `kind` is a name in config.AUGMENTATIONS, `generator` lives on the images' device.
 
-    Raises:
-        UserError: no such kind; lists the valid names.
-    """
-    if pick("augmentation", kind, AUGMENTATIONS) == "none":
-        return images
-    b, n = len(images), images.shape[-1]
-    grid = F.affine_grid(_affine(b, n, strength, generator), (b, 1, n, n), align_corners=False)
-    if kind == "affine+elastic":
-        grid = grid + _elastic(b, n, strength, generator)
+def _sample(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images, grid, align_corners=False)  # [b, 1, n, n]
+
+
+def _affine_grid(images: Tensor, generator: Generator, strength: Strength) -> Tensor:
+    b, n = len(images), images.shape[-1]
+    return F.affine_grid(_affine(b, n, strength, generator), (b, 1, n, n), align_corners=False)
 
 
 def _uniform(shape: tuple[int, ...], bound: float, generator: Generator) -> Tensor:

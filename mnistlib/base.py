@@ -1,9 +1,8 @@
 """What every room uses: where files lie, errors that a user can act on, files written whole."""
 
 import os
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +19,6 @@ WEIGHTS = ROOT / "data" / "weights"  # in git: safetensors of the headline model
 BENCH = ROOT / "data" / "bench.json"  # in git: the timings behind the report
 OUT = ROOT / "out"  # not in git: everything a user's own run writes
 
-FORGOTTEN_SECONDS = 24 * 3600  # no write takes so long: what is older was left by a killed process
 LONGEST = 200  # characters of a name in a message
 
 
@@ -91,11 +89,10 @@ def expect_writable(folder: Path) -> Path:
     there = folder.absolute()
     while not os.path.lexists(there):
         there = there.parent
-    if not there.is_dir():
-        raise UserError(f"{shown(folder)}: {shown(there)} is no folder; give another")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{shown(folder)}: {shown(there)} may not be written to; give another")
-    return folder
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return folder
+    found = "may not be written to" if there.is_dir() else "is no folder"
+    raise UserError(f"{shown(folder)}: {shown(there)} {found}; give another")
 
 
 def own_output(
@@ -138,21 +135,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
-        _sweep(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sweep(path: Path) -> None:
-    """Delete what a process that was killed left of `path` long ago."""
-    start = f".{path.name}."
-    with suppress(OSError), os.scandir(path.parent) as entries:
-        parts = [e for e in entries if e.name.startswith(start) and e.name.endswith(".part")]
-        for part in parts:
-            if time.time() - part.stat().st_mtime > FORGOTTEN_SECONDS:
-                Path(part).unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

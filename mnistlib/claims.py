@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlib import plan
-from mnistlib.ablations import BASELINE, ROWS
-from mnistlib.compare import (
+from mnistlib.comparison import (
     ALONE,
     BOTH_WAYS,
     VERDICTS,
@@ -26,6 +25,7 @@ from mnistlib.compare import (
     undecided,
     which,
 )
+from mnistlib.config import BASELINE, ROWS
 from mnistlib.runs import Run
 
 KNOWN = (  # method, test error as a fraction, source

@@ -2,18 +2,28 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import NamedTuple
 
+from mnistlib import augment, model
+from mnistlib.augment import AUGMENTATIONS, TECHNIQUES, technique
 from mnistlib.base import UserError, pick, within
-
-MODELS = ("lenet5", "mlp", "lenet5_reg")
-TITLES = {"lenet5": "LeNet-5", "mlp": "MLP", "lenet5_reg": "Regularized LeNet-5"}
-MLP_WIDTHS = (58, 166, 36)  # exactly LeNet-5's 61,706 parameters; 05_report shows the choice
+from mnistlib.model import MLP_WIDTHS, NETWORKS, TITLES
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "one-cycle")
-AUGMENTATIONS = ("none", "affine", "affine+elastic")
 AVERAGINGS = ("none", "ema")
+RANGES = {
+    "epochs": (1, 10_000),
+    "batch_size": (1, 60_000),
+    "learning_rate": (0, 100),
+    "weight_decay": (0, 10),
+    "distortion": (0, 3),
+    "momentum": (0, 0.999),
+    "label_smoothing": (0, 0.999),
+    "dropout": (0, 0.999),
+    "ema_decay": (0, 0.999_999),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class Recipe:
     """How one model is trained; the defaults are the assignment's.
 
     Attributes:
-        model: a name in MODELS.
+        model: a registered network's name.
         epochs: passes over the training set; the last one is scored.
         batch_size: images a step.
         optimizer: a name in OPTIMIZERS.
@@ -64,21 +74,15 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check_type(field.name, field.type)
-        pick("model", self.model, MODELS)
+        pick("model", self.model, NETWORKS)
         pick("optimizer", self.optimizer, OPTIMIZERS)
         pick("schedule", self.schedule, SCHEDULES)
         pick("augmentation", self.augment, AUGMENTATIONS)
         pick("averaging", self.averaging, AVERAGINGS)
         if not re.fullmatch(r"[1-9]\d{0,4}(-[1-9]\d{0,4})*", self.widths):
             raise UserError(f"widths={self.widths!r}; give numbers of units such as '68-64-52'")
-        self._check_range("epochs", 1, 10_000)
-        self._check_range("batch_size", 1, 60_000)
-        self._check_range("learning_rate", 0, 100)
-        self._check_range("weight_decay", 0, 10)
-        self._check_range("distortion", 0, 3)
-        for name in ("momentum", "label_smoothing", "dropout"):
-            self._check_range(name, 0, 0.999)
-        self._check_range("ema_decay", 0, 0.999_999)
+        for name, bounds in RANGES.items():
+            within(name, getattr(self, name), *bounds)
 
     def _check_type(self, name: str, wanted: type) -> None:
         value = getattr(self, name)
@@ -86,9 +90,6 @@ class Recipe:
             object.__setattr__(self, name, float(value))  # 0 and 0.0 are one recipe
         elif type(value) is not wanted:
             raise UserError(f"{name}={value!r} is a {type(value).__name__}; give {wanted.__name__}")
-
-    def _check_range(self, name: str, low: float, high: float) -> None:
-        within(name, getattr(self, name), low, high)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -107,24 +108,66 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
+MODELS = tuple(RECIPES)  # of the report
 
-def recipe(name: str, **changes: object) -> Recipe:
-    """The named recipe with some values changed.
+# The values of each technique that came out best on the validation split, of those in plan.py;
+# affine and affine+elastic stand in augment.py, where they are functions on batches.
+NO_BATCH_NORM = {"model": "lenet5_reg", "batch_norm": False}  # LeNet-5 that can drop units
+ONE_CYCLE = {"schedule": "one-cycle", "nesterov": True}
+technique("weight decay", weight_decay=1e-4)
+technique("dropout", **NO_BATCH_NORM, dropout=0.25)
+technique("batch norm", model="lenet5_reg")
+technique("label smoothing", label_smoothing=0.05)
+technique("averaging", averaging="ema", ema_decay=0.9995)
+technique("one-cycle", **ONE_CYCLE, learning_rate=0.05)
+augment.TAKEN.update(TECHNIQUES)
+
+ORDER = (  # in which the report tells them
+    *("weight decay", "dropout", "batch norm", "label smoothing"),
+    *("affine", "affine+elastic", "averaging", "one-cycle"),
+)
+WITHOUT: dict[str, dict] = {  # how each technique is taken out of all together
+    "weight decay": {"weight_decay": 0.0},
+    "batch norm": {"batch_norm": False},
+    "label smoothing": {"label_smoothing": 0.0},
+    "elastic": {"augment": "affine"},
+    "augmentation": {"augment": "none", "distortion": 1.0},
+    "averaging": {"averaging": "none"},
+    "one-cycle": {"schedule": "constant", "nesterov": False, "learning_rate": 0.01},
+}
+BASELINE, ALL = RECIPES["lenet5"], RECIPES["lenet5_reg"]
+ROWS: dict[str, Recipe] = {  # of the study
+    **RECIPES,
+    **{f"lenet5 + {name}": replace(BASELINE, **TECHNIQUES[name]) for name in ORDER},
+    **{f"lenet5_reg - {name}": replace(ALL, **off) for name, off in WITHOUT.items()},
+    "lenet5_reg + dropout": replace(ALL, dropout=TECHNIQUES["dropout"]["dropout"]),
+}
+
+
+def recipe(name: str, technique: str = "", **changes: object) -> Recipe:
+    """The named recipe, with a technique added and with some values changed.
+
+    Args:
+        name: a name in RECIPES; or a registered network, or "package.module:Class", which are
+            trained as the assignment asks.
+        technique: a name in TECHNIQUES.
+        changes: values of a Recipe.
 
     Raises:
         UserError: no such recipe, no such value, or a value out of range; lists the valid names.
     """
     for change in changes:
         pick("recipe value", change, [field.name for field in fields(Recipe)])
-    return replace(RECIPES[pick("recipe", name, RECIPES)], **changes)
+    if name not in RECIPES:
+        name = model.find(name)
+    added = TECHNIQUES[pick("technique", technique, TECHNIQUES)] if technique else {}
+    return replace(RECIPES.get(name) or Recipe(model=name), **{**added, **changes})
 
 
 def differences(a: Recipe, b: Recipe) -> dict[str, tuple[object, object]]:
     """The values in which two recipes differ, by name: (that of `a`, that of `b`)."""
-    values = (
-        (field.name, getattr(a, field.name), getattr(b, field.name)) for field in fields(Recipe)
-    )
-    return {name: (one, other) for name, one, other in values if one != other}
+    one, other = asdict(a), asdict(b)
+    return {name: (one[name], other[name]) for name in one if one[name] != other[name]}
 
 
 def named(recipe: Recipe, recipes: Mapping[str, Recipe] = RECIPES) -> str | None:
@@ -133,3 +176,42 @@ def named(recipe: Recipe, recipes: Mapping[str, Recipe] = RECIPES) -> str | None
         if replace(candidate, epochs=recipe.epochs) == recipe:
             return name
     return None
+
+
+def row_name(recipe: Recipe) -> str:
+    """A recipe's name in tables and folders, such as "lenet5 + dropout", whoever made it.
+
+    A row of the study has its name there; others are called after the nearest recipe that has a
+    name and a technique, if that is all, or the values that differ: "mlp (widths=42-542)".
+    """
+    bases = {**RECIPES, **({} if recipe.model in RECIPES else {recipe.model: Recipe(recipe.model)})}
+    known = {**bases, **ROWS}
+    for base, values in bases.items():
+        for name, change in TECHNIQUES.items():
+            known.setdefault(f"{base} + {name}", replace(values, **change))
+    name = named(recipe, known)
+    if name and known[name].epochs == recipe.epochs:
+        return name
+    near = name or min(bases, key=lambda base: len(differences(bases[base], recipe)))
+    changed = differences(known[near], recipe)
+    return f"{near} ({', '.join(f'{k}={new}' for k, (_, new) in changed.items())})"
+
+
+class Carried(NamedTuple):
+    """What another process needs to know of a recipe that it cannot import."""
+
+    network: tuple[str, str, type]
+    function: tuple[str, object]
+
+
+def carried(recipe: Recipe) -> Carried:
+    """The network and the technique of a recipe, to be sent by value along with it."""
+    name, kind = recipe.model, recipe.augment
+    return Carried((name, TITLES[name], NETWORKS[name]), (kind, AUGMENTATIONS[kind]))
+
+
+def receive(sent: Carried) -> None:
+    """Make known in this process what carried() has sent."""
+    name, title, network = sent.network
+    NETWORKS[name], TITLES[name] = network, title
+    augment.AUGMENTATIONS[sent.function[0]] = sent.function[1]

@@ -1,4 +1,4 @@
-"""Where every parameter comes from: each architecture walked layer by layer, without torch.
+"""Where every parameter comes from: a network walked layer by layer, whoever wrote it.
 
 Conventions, for one image and one forward pass:
 
@@ -10,37 +10,35 @@ Conventions, for one image and one forward pass:
   counts two MACs a channel for the latter).
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import prod
-from typing import TYPE_CHECKING
 
-from mnistlib.base import UserError, pick
-from mnistlib.config import MLP_WIDTHS, MODELS
+import pandas as pd
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from mnistlib.base import UserError
+from mnistlib.model import Pad, build
 
 Shape = tuple[int, ...]
-
 IMAGE: Shape = (1, 28, 28)
 CLASSES = 10
-UNCHANGED = "unchanged"
+SILENT = (nn.Identity, nn.Dropout)  # do nothing to a test image, and have no parameters
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of an architecture and what it costs.
+    """One layer of a network and what it costs.
 
     Attributes:
+        name: the layer's name in the network; of one that acts several times, with a number.
+        kind: such as "convolution".
         output_shape: of one image, such as (6, 28, 28).
         shape_rule: how that shape comes about, such as "(32 − 5)/1 + 1 = 28".
         formula: how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none.
         parameters: the value of the formula.
-        macs: multiply-accumulates for one image.
+        macs: multiply-accumulates for one image; None where no rule is known.
     """
 
     name: str
@@ -49,188 +47,146 @@ class Layer:
     shape_rule: str
     formula: str = "0"
     parameters: int = 0
-    macs: int = 0
+    macs: int | None = 0
 
 
-Step = Callable[[Shape], Layer]  # what is known of a layer before its input's shape is
+def derive(network: nn.Module | str) -> list[Layer]:
+    """Walk a network, or the one registered by that name, from a 28×28 image to its logits.
 
+    Layers are those modules that hold no others, in the order in which they act. A kind for which
+    there is no rule here says so: its parameters are counted as they are, its MACs are None.
 
-def _slide(size: int, kernel: int, stride: int) -> tuple[int, str]:
-    """Positions of a window along `size` pixels, and the sum: (n − k)/s + 1 without padding."""
-    positions = (size - kernel) // stride + 1
-    return positions, f"({size} − {kernel})/{stride} + 1 = {positions}"
+    Raises:
+        UserError: no network has that name.
+    """
+    network = build(network) if isinstance(network, str) else network
+    calls: list[tuple[str, nn.Module, Shape, Shape]] = []
 
+    def note(name: str):
+        def hook(layer: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
+            calls.append((name, layer, tuple(given[0].shape[1:]), tuple(result.shape[1:])))
 
-def _pad(name: str, by: int, shape: Shape) -> Layer:
-    channels, size, _ = shape
-    padded = size + 2 * by
-    return Layer(name, "padding", (channels, padded, padded), f"{size} + 2·{by} = {padded}")
+        return hook
 
-
-def _conv(name: str, maps: int, kernel: int, shape: Shape) -> Layer:
-    channels, size, _ = shape
-    out, rule = _slide(size, kernel, stride=1)
-    weights = maps * channels * kernel**2
-    formula = f"{maps} × ({channels}·{kernel}·{kernel} + 1)"
-    return Layer(
-        name, "convolution", (maps, out, out), rule, formula, weights + maps, out**2 * weights
-    )
-
-
-def _pool(name: str, kernel: int, shape: Shape) -> Layer:
-    channels, size, _ = shape
-    out, rule = _slide(size, kernel, stride=kernel)
-    return Layer(name, "max pooling", (channels, out, out), rule)
-
-
-def _relu(name: str, shape: Shape) -> Layer:
-    return Layer(name, "ReLU", shape, UNCHANGED)
-
-
-def _norm(name: str, shape: Shape) -> Layer:
-    channels = shape[0]  # one scale and one shift a channel, wherever in the map
-    return Layer(name, "batch norm", shape, UNCHANGED, f"2 × {channels}", 2 * channels)
-
-
-def _flatten(name: str, shape: Shape) -> Layer:
-    size = prod(shape)
-    return Layer(name, "flatten", (size,), f"{'·'.join(map(str, shape))} = {size}")
-
-
-def _linear(name: str, outputs: int, shape: Shape) -> Layer:
-    (inputs,) = shape
-    formula = f"{outputs} × ({inputs} + 1)"
-    parameters = outputs * (inputs + 1)
-    return Layer(
-        name, "linear", (outputs,), f"{outputs} units", formula, parameters, outputs * inputs
-    )
-
-
-def _hidden(layer: Step, number: int, normalised: bool = False) -> list[Step]:
-    """A linear layer with what follows it."""
-    norm = [partial(_norm, f"bn{number}")] if normalised else []
-    return [layer, *norm, partial(_relu, f"relu{number}")]
-
-
-def _stage(number: int, maps: int, normalised: bool) -> list[Step]:
-    """A 5×5 convolution with what follows it, down to maps of half the side."""
-    norm = [partial(_norm, f"bn{number}")] if normalised else []
-    conv, pool = partial(_conv, f"conv{number}", maps, 5), partial(_pool, f"pool{number}", 2)
-    return [conv, pool, *norm, partial(_relu, f"relu{number}")]
-
-
-def _lenet5(normalised: bool = False) -> list[Step]:
-    """LeNet-5 (LeCun et al. 1998, fig. 2) with ReLU, max pooling and a fully connected conv2."""
+    leaves = [(name, layer) for name, layer in network.named_modules() if not [*layer.children()]]
+    hooks = [layer.register_forward_hook(note(name)) for name, layer in leaves]
+    training, place = network.training, next(network.parameters(), torch.zeros(1)).device
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, *IMAGE, device=place))
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
     return [
-        partial(_pad, "pad", 2),
-        *_stage(1, 6, normalised),
-        *_stage(2, 16, normalised),
-        partial(_flatten, "flatten"),
-        *_hidden(partial(_linear, "fc1", 120), 3, normalised),
-        *_hidden(partial(_linear, "fc2", 84), 4, normalised),
-        partial(_linear, "fc3", CLASSES),
+        Layer(name, kind, shape, *rest)
+        for name, layer, given, shape in _numbered(calls)
+        if not isinstance(layer, SILENT)
+        for kind, *rest in [_rules(layer, given, shape)]
     ]
 
 
-def _mlp(widths: Sequence[int]) -> list[Step]:
-    """A multilayer perceptron with ReLU between the layers."""
-    steps: list[Step] = [partial(_flatten, "flatten")]
-    for number, width in enumerate(widths, start=1):
-        steps += _hidden(partial(_linear, f"hidden{number}", width), number)
-    return [*steps, partial(_linear, "out", CLASSES)]
+def _numbered(calls: list) -> Iterator[tuple]:
+    names = [call[0] for call in calls]
+    for position, (name, *rest) in enumerate(calls):
+        number = names[: position + 1].count(name) if names.count(name) > 1 else ""
+        yield (f"{name}{number}", *rest)
 
 
-def derive(name: str, widths: Sequence[int] | None = None) -> list[Layer]:
-    """Walk an architecture from the 28×28 image to the ten logits.
+def _rules(layer: nn.Module, given: Shape, shape: Shape) -> tuple:
+    """Of one layer that turns `given` into `shape`: kind, shape_rule, formula, parameters, macs."""
+    match layer:
+        case nn.Conv2d():
+            inputs = (layer.in_channels // layer.groups, *layer.kernel_size)
+            sums = _sums(layer.out_channels, inputs, layer.bias is not None, prod(shape[1:]))
+            return "convolution", _slide(layer, given, shape), *sums
+        case nn.Linear():
+            sums = _sums(layer.out_features, (layer.in_features,), layer.bias is not None)
+            return "linear", f"{layer.out_features} units", *sums
+        case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
+            n = layer.num_features  # one scale and one shift a channel, wherever in the map
+            return "batch norm", "unchanged", f"2 × {n}", 2 * n, 0
+        case nn.MaxPool2d() | nn.AvgPool2d():
+            return "pooling", _slide(layer, given, shape)
+        case nn.Flatten():
+            return "flatten", f"{'·'.join(map(str, given))} = {shape[0]}"
+        case Pad():
+            width = (shape[-1] - given[-1]) // 2
+            return "padding", f"{given[-1]} + 2·{width} = {shape[-1]}"
+    own = sum(p.numel() for p in layer.parameters() if p.requires_grad)
+    rule = "unchanged" if given == shape else "no rule known"
+    return type(layer).__name__, rule, *((str(own), own, None) if own else ())
 
-    Args:
-        name: one of config.MODELS.
-        widths: hidden widths of the MLP; config.MLP_WIDTHS if None.
 
-    Raises:
-        UserError: unknown name, or widths that are not positive or not for the MLP.
-    """
-    pick("model", name, MODELS)
-    if widths is not None and (name != "mlp" or any(width < 1 for width in widths)):
-        raise UserError(
-            f"found widths {tuple(widths)} for {name!r}, expected positive widths, "
-            "and only for 'mlp': the other architectures are fixed"
-        )
-    hidden = MLP_WIDTHS if widths is None else widths
-    steps = _mlp(hidden) if name == "mlp" else _lenet5(normalised=name == "lenet5_reg")
-    layers, shape = [], IMAGE
-    for step in steps:
-        layers.append(step(shape))
-        shape = layers[-1].output_shape
-    return layers
+def _sums(units: int, inputs: Shape, bias: bool, places: int = 1) -> tuple[str, int, int]:
+    """`units` sums over weighted inputs, with a bias each if any, at `places` of the image."""
+    terms, weights = "·".join(map(str, inputs)), units * prod(inputs)
+    formula = f"{units} × ({terms} + 1)" if bias else f"{units} × ({terms})"
+    return formula, weights + units * bias, weights * places
 
 
-def table(name: str, widths: Sequence[int] | None = None) -> DataFrame:
-    """The derivation as a table, one row a layer and a last row with the totals.
+def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
+    """Positions of a window along the last side: (n + 2p − d·(k − 1) − 1)/s + 1, in short."""
+    kernel, stride, padding, dilation = (
+        value if isinstance(value, int | str) else value[-1]
+        for value in (layer.kernel_size, layer.stride, layer.padding, getattr(layer, "dilation", 1))
+    )
+    side = f"{given[-1]} + 2·{padding}" if padding else f"{given[-1]}"
+    return f"({side} − {dilation * (kernel - 1) + 1})/{stride} + 1 = {shape[-1]}"
 
-    Raises:
-        UserError: as derive.
-    """
-    from pandas import DataFrame
 
-    layers = derive(name, widths)
+def table(network: nn.Module | str) -> pd.DataFrame:
+    """The derivation as a table, one row a layer and a last row with the totals."""
+    layers = derive(network)
     rows = [
-        (
-            layer.name,
-            "×".join(map(str, layer.output_shape)),
-            layer.shape_rule,
-            layer.formula,
-            layer.parameters,
-            layer.macs,
-        )
+        {
+            "layer": layer.name,
+            "output": "×".join(map(str, layer.output_shape)),
+            "output size": layer.shape_rule,
+            "formula": layer.formula,
+            "parameters": layer.parameters,
+            "MACs": "no rule known" if layer.macs is None else layer.macs,
+        }
         for layer in layers
     ]
-    parameters, macs = (sum(row[column] for row in rows) for column in (4, 5))
-    rows.append(("total", "", "", "", parameters, macs))
-    columns = ["layer", "output", "output size", "formula", "parameters", "MACs"]
-    return DataFrame(rows, columns=columns).set_index("layer")
+    macs = [layer.macs for layer in layers]
+    total = {
+        "layer": "total",
+        "parameters": sum(layer.parameters for layer in layers),
+        "MACs": "no rule known" if None in macs else sum(macs),
+    }
+    return pd.DataFrame([*rows, total]).fillna("").set_index("layer")
 
 
-def latex(name: str, widths: Sequence[int] | None = None) -> str:
+def latex(network: nn.Module | str) -> str:
     r"""The parameter count as LaTeX: one line a layer that has any, the last line their sum.
 
-    It is one `array` without dollar signs, for `IPython.display.Math`; unlike `aligned`, that is
-    also what latex2mathml converts.
-
-    Raises:
-        UserError: as derive.
+    It is one `array` without dollar signs, for `IPython.display.Math`.
     """
-    layers = [layer for layer in derive(name, widths) if layer.parameters]
-    lines = [_latex_line(layer.name, layer.formula, layer.parameters) for layer in layers]
-    terms = " + ".join(_latex_number(layer.parameters) for layer in layers)
-    total = _latex_line("total", terms, sum(layer.parameters for layer in layers))
+    layers = [layer for layer in derive(network) if layer.parameters]
+    terms = " + ".join(_number(layer.parameters) for layer in layers)
+    rows = [(layer.name, layer.formula, layer.parameters) for layer in layers]
+    *lines, total = (
+        rf"\text{{{name}}} & {formula} & = & {_number(value)}"
+        for name, formula, value in (*rows, ("total", terms, sum(row[2] for row in rows)))
+    )
     body = "".join(f"{line} \\\\\n" for line in lines)
-    return f"\\begin{{array}}{{lrcr}}\n{body}\\hline\n{total}\n\\end{{array}}"
+    text = f"\\begin{{array}}{{lrcr}}\n{body}\\hline\n{total}\n\\end{{array}}"
+    return text.replace("×", r"\times").replace("·", r" \cdot ").replace("_", r"\_")
 
 
-def _latex_line(name: str, formula: str, value: int) -> str:
-    symbols = formula.replace("×", r"\times").replace("·", r" \cdot ")
-    return rf"\text{{{name}}} & {symbols} & = & {_latex_number(value)}"
-
-
-def _latex_number(value: int) -> str:
+def _number(value: int) -> str:
     # as text, or the comma is set as punctuation, with a space after it
     return rf"\text{{{value:,}}}" if value >= 1000 else str(value)
 
 
 def solve_widths(
     total: int,
-    inputs: int = IMAGE[1] * IMAGE[2],
+    inputs: int = prod(IMAGE),
     outputs: int = CLASSES,
     hidden: int = 3,
     low: int = 1,
     high: int | None = None,
 ) -> list[tuple[int, ...]]:
     """Every choice of hidden widths that gives an MLP exactly `total` parameters, in order.
-
-    For 61,706 parameters and 784 inputs two hidden layers allow only 42-542, whatever the widths.
-    Three allow 226 choices, 61 of them with all widths from 16 to 383, and just two that never
-    widen from layer to layer: 68-64-52 and 76-20-16.
 
     Args:
         hidden: number of hidden layers, at least 1.

@@ -101,9 +101,10 @@ def distorted(
     """
     import torch
 
-    from mnistlib.augment import DEFAULT, distort
+    from mnistlib.augment import distort
 
     originals = torch.from_numpy(images).unsqueeze(1).float() / 255  # [b, 1, 28, 28]
     generator = torch.Generator().manual_seed(seed)
-    draws = [distort(originals, kind, generator, DEFAULT.times(factor)) for _ in range(n)]
+    labels = torch.zeros(len(images), dtype=torch.long)  # these kinds do not look at them
+    draws = [distort(originals, labels, kind, generator, factor) for _ in range(n)]
     return torch.cat(draws, 1).numpy()

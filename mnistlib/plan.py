@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 
 from mnistlib import counting
-from mnistlib.ablations import ALL, BASELINE, NO_BATCH_NORM, ONE_CYCLE, TECHNIQUES
 from mnistlib.augment import DEFAULT, SMOOTHNESS
 from mnistlib.base import RUNS, UserError, own_output
-from mnistlib.compare import ALPHA, by_row, compare, which
-from mnistlib.config import Recipe, recipe
+from mnistlib.comparison import ALPHA, by_row, compare, which
+from mnistlib.config import ALL, BASELINE, NO_BATCH_NORM, ONE_CYCLE, TECHNIQUES, Recipe, recipe
 from mnistlib.dataset import DigitData
 from mnistlib.runs import Run
 from mnistlib.study import study, validation_data

@@ -1,23 +1,22 @@
 """Records of training runs: one small JSON file each, found again by what was run."""
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import nn
 
 from mnistlib.base import DataError, UserError, write_bytes
-from mnistlib.config import Recipe
+from mnistlib.config import Recipe, row_name
 from mnistlib.dataset import canonical, idx
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT = 1
 MAX_BYTES = 2**24  # of a record; 10,000 predictions and 60 epochs take 20,000
@@ -37,7 +36,7 @@ class Run:
         predictions: the final answer for each test image, one digit each, in the test set's order.
         mistakes: the label of each image that was misread, by its index in the test set as text;
             with it a record can be checked, and compared with others, where the digits are not.
-        versions: of Python and the libraries.
+        versions: of Python and torch, and the arithmetic that the processor was asked for.
         device: the kind of processor, "cpu" or a GPU's name.
         threads: of torch on the CPU; results depend on it in the last bits.
     """
@@ -85,6 +84,11 @@ class Run:
         return key(self.recipe, self.seed, self.dataset["fingerprint"])
 
     @property
+    def row(self) -> str:
+        """The recipe's name, such as "lenet5 + dropout"."""
+        return row_name(self.recipe)
+
+    @property
     def accuracy(self) -> float:
         """Test accuracy after the last epoch, as a fraction."""
         return self.history["test_accuracy"][-1]
@@ -114,18 +118,16 @@ def key(recipe: Recipe, seed: int, fingerprint: str) -> str:
     Values that equal Recipe's defaults do not enter, so that a value that a later version adds
     leaves the keys of earlier runs as they are.
     """
-    canonical = json.dumps([_differences(recipe), seed, fingerprint], sort_keys=True)
+    default = asdict(Recipe())
+    changed = {name: value for name, value in asdict(recipe).items() if value != default[name]}
+    canonical = json.dumps([changed, seed, fingerprint], sort_keys=True)
     return sha256(canonical.encode()).hexdigest()
 
 
-def _differences(recipe: Recipe) -> dict:
-    default = asdict(Recipe())
-    return {name: value for name, value in asdict(recipe).items() if value != default[name]}
-
-
-def filename(run: Run) -> str:
-    """The name of a run's file: its model and seed for people, its key for us."""
-    return f"{run.recipe.model}-seed{run.seed}-{run.key[:12]}.json"
+def place(recipe: Recipe, seed: int) -> Path:
+    """Where a run's record lies in its folder, such as lenet5+dropout/seed-03.json."""
+    row = re.sub(r" ([+-]) ", r"\1", row_name(recipe))
+    return Path(re.sub(r"[^\w+.=-]+", "_", row).strip("_")[:120]) / f"seed-{seed:02}.json"
 
 
 def unfinished(folder: str | Path, key: str) -> Path:
@@ -134,19 +136,31 @@ def unfinished(folder: str | Path, key: str) -> Path:
 
 
 def save(run: Run, folder: str | Path) -> Path:
-    """Write a run into `folder` (made if missing) under its own name, whole or not at all."""
-    path = Path(folder) / filename(run)
+    """Write a run into `folder` under its row and seed, whole or not at all; returns the path.
+
+    Where another run has that name, such as one on other digits, the key is added to it.
+    """
+    path = Path(folder) / place(run.recipe, run.seed)
+    if path.exists() and _key_in(path) != run.key:
+        path = path.with_name(f"{path.stem}-{run.key[:8]}.json")
     record = {"format": FORMAT, "key": run.key, **asdict(run)}
-    write_bytes(path, (json.dumps(record, indent=1) + "\n").encode())
-    return path
+    return write_bytes(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _key_in(path: Path) -> str | None:
+    try:
+        return _json(path)["key"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def load(path: str | Path) -> Run:
     """Read one run.
 
     Raises:
-        DataError: the file is no record of a run, one of another format, its content does not
-            belong to its key, or its predictions do not fit its accuracy.
+        DataError: the file is no record of a run, one of another format or of a model that is not
+            registered, its content does not belong to its key, or its predictions do not fit its
+            accuracy.
     """
     try:
         record = _json(Path(path))
@@ -154,10 +168,10 @@ def load(path: str | Path) -> Run:
         run = Run(Recipe(**record["recipe"]), **{name: record[name] for name in names})
         intact = record["key"] == run.key
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise DataError(
-            f"{path}: no record of a run ({error or type(error).__name__}); "
-            "delete it and train again"
-        ) from error
+        found = f"no record of a run ({error or type(error).__name__})"
+        unknown = isinstance(error, UserError) and str(error).startswith("unknown ")
+        way_out = "register what it names first" if unknown else "delete it and train again"
+        raise DataError(f"{path}: {found}; {way_out}") from error
     if not intact:
         raise DataError(f"{path}: its key is not that of its recipe, seed and digits; delete it")
     if run.dataset["fingerprint"] == canonical.FINGERPRINT:
@@ -190,7 +204,7 @@ class RecordWarning(UserWarning):
 
 
 def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
-    """All runs in `folder`, ordered by model, then seed, then key; none if there is no folder.
+    """All runs in the rows of `folder`, ordered by model, seed, key; none if there is no folder.
 
     A damaged or foreign file, one of another format, or a second record of the same run is named
     in a RecordWarning and left out.
@@ -201,30 +215,31 @@ def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
     Raises:
         DataError: the folder cannot be read, or see `strict`.
     """
-    found: dict[str, Run] = {}
+    found: dict[str, tuple[Run, Path]] = {}
     for path in _records(Path(folder)):
         try:
             run = load(path)
             if run.key in found:
-                raise DataError(f"{path}: repeats the run of {filename(run)}; delete one of them")
-            found[run.key] = run
+                raise DataError(f"{path}: repeats {found[run.key][1]}; delete one of them")
+            found[run.key] = run, path
         except DataError as error:
             if strict:
                 raise
             warnings.warn(f"record left out: {error}", RecordWarning, stacklevel=2)
-    return sorted(found.values(), key=lambda run: (run.recipe.model, run.seed, run.key))
+    return sorted((r for r, _ in found.values()), key=lambda r: (r.recipe.model, r.seed, r.key))
 
 
 def _records(folder: Path) -> list[Path]:
     """The files that should be records, in a fixed order; what starts with a dot is none yet."""
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - glob passes over what it may not read
+        entries = sorted(folder.iterdir())
+        rows = [path for entry in entries if entry.is_dir() for path in sorted(entry.iterdir())]
     except FileNotFoundError:
         return []
     except OSError as error:
         found = f"cannot be read: {error.strerror}"
         raise DataError(f"{folder}: {found}, expected a folder of records") from error
-    return [folder / name for name in names if name.endswith(".json") and name[0] != "."]
+    return [path for path in (*rows, *entries) if path.suffix == ".json" and path.name[0] != "."]
 
 
 def latest(runs: Iterable[Run], model: str) -> Run:
@@ -239,26 +254,8 @@ def latest(runs: Iterable[Run], model: str) -> Run:
     raise DataError(f"no run of {model} found; make one with: python -m mnistlib train {model}")
 
 
-def history_frame(runs: Iterable[Run]) -> "pd.DataFrame":
-    """One row an epoch: model, seed, epoch (from 1) and the five CURVES."""
-    import pandas as pd
-
-    frames = [
-        pd.DataFrame(run.history).assign(
-            model=run.recipe.model, seed=run.seed, epoch=range(1, run.recipe.epochs + 1)
-        )
-        for run in runs
-    ]
-    columns = ["model", "seed", "epoch", *CURVES]
-    return (
-        pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-    )
-
-
-def summary_frame(runs: Iterable[Run]) -> "pd.DataFrame":
-    """One row a run: model, seed, epochs, last value of each curve, median seconds an epoch."""
-    import pandas as pd
-
+def summary_frame(runs: Iterable[Run]) -> pd.DataFrame:
+    """One row a run: model, widths, seed, epochs, last of each curve, median seconds, key."""
     rows = [
         {
             "model": run.recipe.model,
@@ -287,3 +284,28 @@ def expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:
             f"{first} ({epochs} epochs) and {second} ({other} epochs) differ in epochs or digits; "
             "compare equal ones"
         )
+
+
+def save_weights(model: nn.Module, run: Run, path: str | Path) -> Path:
+    """Write a network's weights, numbers only, with the key of the run that made them."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    about = {"model": run.recipe.model, "seed": str(run.seed), "run": run.key}
+    return write_bytes(Path(path), to_bytes(tensors, metadata=about))
+
+
+def load_weights(model: nn.Module, path: str | Path) -> str:
+    """Fill a network with the weights in a file; returns the key of the run that made them.
+
+    Raises:
+        DataError: the file is not safetensors, or its weights are not those of this network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            about = file.metadata() or {}
+        model.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        kind = type(model).__name__
+        raise DataError(f"{path}: no weights of {kind} ({reason}); train it again") from error
+    return about.get("run", "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from tqdm import tqdm
 
-from mnistlib import plots, runs, weights
+from mnistlib import plots, runs
 from mnistlib.base import expect_writable, own_output, write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
@@ -21,7 +21,7 @@ def train_and_save(
     data_dir: str | None,
     out: Path,
     device: str = "auto",
-    threads: int | None = None,
+    threads: int = 1,
 ) -> runs.Run:
     """Train, print a line per epoch, and write record, weights and the four curves below `out`.
 
@@ -52,9 +52,10 @@ def train_and_save(
         checkpoint=checkpoint,
     )
     record = runs.save(run, out / "runs")
-    written = [record, weights.save(model, run, out / "weights" / f"{record.stem}.safetensors")]
+    stem = f"{record.parent.name}-{record.stem}"
+    written = [record, runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")]
     checkpoint.unlink(missing_ok=True)  # the record is safe
-    written.append(_draw_curves(run, out / "figures" / f"{record.stem}_curves.png"))
+    written.append(_draw_curves(run, out / "figures" / f"{stem}_curves.png"))
     low, high = wilson(round(run.accuracy * len(data.test)), len(data.test))
     print(
         f"test accuracy after epoch {recipe.epochs}: {run.accuracy:.2%}, "

@@ -22,9 +22,8 @@ from tqdm.auto import tqdm
 
 from mnistlib import runs
 from mnistlib.base import DataError, UserError, expect_writable, pick
-from mnistlib.config import Recipe
+from mnistlib.config import Recipe, carried, receive, row_name
 from mnistlib.dataset import DigitData, split
-from mnistlib.pending import carried, receive, row_name
 
 if TYPE_CHECKING:
     from distributed import Client

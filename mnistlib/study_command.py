@@ -14,9 +14,8 @@ from statistics import median
 from tqdm import tqdm
 
 from mnistlib import base, runs
-from mnistlib.ablations import ROWS
 from mnistlib.base import UserError, expect_writable, own_output, pick
-from mnistlib.config import Recipe
+from mnistlib.config import ROWS, Recipe
 from mnistlib.dataset import DigitData, load
 from mnistlib.study import StudyError, check_options, on_ctrl_c, pool, study, tasks
 

@@ -1,37 +1,125 @@
-"""fit(): one training run from a recipe, a seed and digits to its record."""
+"""The assignment's train() and test(), and fit(): from recipe, seed and digits to a record."""
 
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 from tqdm.auto import tqdm
 
-from mnistlib import checkpoints
 from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import Recipe
-from mnistlib.course import Course, training_batches
-from mnistlib.dataset import DigitData
-from mnistlib.loops import predict, test, train
+from mnistlib.course import TEST_BATCH, Batches, Course, put_aside, take_up
+from mnistlib.dataset import DigitData, Digits
 from mnistlib.model import build
 from mnistlib.runs import CURVES, Run, key
 
-__all__ = ["fit", "initial", "pick_device", "predict", "test", "train", "training_batches"]
+PORTABLE = "4df16cdc010d06898ae8ea69e359ef8c89a4d41ecf433931247740e7fbce8fc0"  # see arithmetic()
+
+
+def train(model, trn_loader, device, criterion, optimizer, after_step=None):
+    """Train for one epoch.
+
+    Args:
+        model: any network from images to logits [b, classes].
+        trn_loader: any iterable of (images, labels), such as a DataLoader; labels are whole numbers
+            [b], or one row a label [b, classes], such as one-hot.
+        device: where to compute.
+        criterion: a loss of logits and labels, averaged or summed over the batch.
+        optimizer: of the model's parameters.
+        after_step: called after each step with the batch's size.
+
+    Returns:
+        trn_loss: average loss per image over the epoch, each batch weighed by its size.
+        acc: accuracy over the same images, as a fraction from 0 to 1, not in percent, each image
+            judged just before its step.
+
+    Raises:
+        UserError: the loader is empty, or labels are of another form.
+    """
+    model.train()
+    tally = _Tally(criterion)
+    for images, labels in trn_loader:
+        images, labels = images.to(device), labels.to(device)
+        optimizer.zero_grad(set_to_none=True)
+        logits = model(images)  # [b, classes]
+        loss = criterion(logits, labels)
+        loss.backward()
+        optimizer.step()
+        tally.add(loss.detach(), logits.detach(), labels)
+        if after_step is not None:
+            after_step(len(logits))
+    return tally.result()
+
+
+@torch.inference_mode()
+def test(model, tst_loader, device, criterion):
+    """Test without training: dropout is off and batch norm uses its running statistics.
+
+    Args, returns and errors as in train(): (tst_loss, acc), average loss per image and accuracy as
+    a fraction.
+    """
+    model.eval()
+    tally = _Tally(criterion)
+    for images, labels in tst_loader:
+        images, labels = images.to(device), labels.to(device)
+        logits = model(images)  # [b, classes]
+        tally.add(criterion(logits, labels), logits, labels)
+    return tally.result()
+
+
+test.__test__ = False  # the assignment's name for it; not a test of ours
+
+
+class _Tally:
+    """Sums of losses and hits over an epoch, kept on the device: no step waits for a number."""
+
+    def __init__(self, criterion) -> None:
+        self.summed = getattr(criterion, "reduction", "mean") == "sum"
+        self.loss, self.hits, self.n = 0.0, 0, 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.hits += (logits.argmax(1) == _classes(logits, labels)).sum()
+        self.loss += loss.double() * (1 if self.summed else len(logits))
+        self.n += len(logits)
+
+    def result(self) -> tuple[float, float]:
+        if self.n == 0:
+            raise UserError("the loader is empty; expected at least one batch of images and labels")
+        return float(self.loss) / self.n, int(self.hits) / self.n
+
+
+def _classes(logits: Tensor, labels: Tensor) -> Tensor:
+    """The class of each label, int [b]; what would only broadcast against [b] is refused."""
+    if logits.ndim == 2 and labels.shape == logits.shape:
+        return labels.argmax(1)
+    if logits.ndim == 2 and labels.shape == logits.shape[:1] and not labels.is_floating_point():
+        return labels
+    found = f"logits {list(logits.shape)} and labels {labels.dtype} {list(labels.shape)}"
+    raise UserError(f"found {found}, expected [b, classes] and whole numbers [b] or [b, classes]")
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, digits: Digits) -> np.ndarray:
+    """Probabilities float32 [n, 10] of the classes for each digit, in order."""
+    model.eval()
+    device = next(model.parameters()).device
+    parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, TEST_BATCH, device)]
+    return torch.cat(parts).numpy()
 
 
 def initial(recipe: Recipe, seed: int) -> nn.Module:
     """The untrained network that fit() starts from with this recipe and seed."""
-    knobs = {
-        "mlp": {"widths": tuple(map(int, recipe.widths.split("-")))},
-        "lenet5_reg": {"dropout": recipe.dropout, "batch_norm": recipe.batch_norm},
-    }
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
-        return build(recipe.model, **knobs.get(recipe.model, {}))
+        return build(recipe.model, **{n: v for n, v in asdict(recipe).items() if n != "model"})
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -50,6 +138,24 @@ def pick_device(device: str = "auto") -> torch.device:
         raise UserError(f"device {device!r} is not to be had ({reason}); try 'cpu'") from None
 
 
+def arithmetic() -> str:
+    """How this process computes on the CPU: "portable", or "native" and its instruction set.
+
+    Told by the gradients of one step of LeNet-5 on made-up values: "portable" is what `mnistlib`
+    asks for when it is imported, and has the same bits on every x86-64 processor with AVX2.
+    """
+    values = (torch.arange(64 * 32 * 32) * 7919 % 1009).float().div(1009).sub(0.5)
+    with _threads(1), torch.random.fork_rng(), torch.enable_grad():
+        network = build("lenet5").to(memory_format=torch.channels_last)
+        for parameter in network.parameters():
+            parameter.data.copy_(values[: parameter.numel()].view(parameter.shape).div(4))
+        labels = torch.arange(64) % 10
+        F.cross_entropy(network(values.view(64, 1, 32, 32)), labels).backward()
+    parts = [parameter.grad.contiguous().numpy().tobytes() for parameter in network.parameters()]
+    found = sha256(b"".join(parts)).hexdigest()
+    return "portable" if found == PORTABLE else f"native {torch.backends.cpu.get_cpu_capability()}"
+
+
 def fit(
     recipe: Recipe,
     data: DigitData,
@@ -57,15 +163,15 @@ def fit(
     *,
     model: nn.Module | None = None,
     device: str = "auto",
-    threads: int | None = None,
+    threads: int = 1,
     progress: bool = True,
     on_epoch: Callable[[int, dict], None] | None = None,
     checkpoint: Path | None = None,
 ) -> Run:
     """Train by `recipe` from `seed`, test after each epoch, and record the last epoch as result.
 
-    The seed governs initial weights, order, distortions and dropout, each by a stream of its own;
-    the same seed on the same machine with the same threads gives the same bits.
+    The seed governs initial weights, order, distortions and dropout, each by a stream of its own.
+    One run computes with one thread: then the same seed gives the same bits wherever it is made.
 
     Args:
         recipe: what to do.
@@ -74,7 +180,8 @@ def fit(
         model: trained in place and left with the weights that were scored, whatever weights it
             comes with: the run starts from those of initial(recipe, seed), which is the default.
         device: "auto", "cpu", "cuda", …
-        threads: of torch on the CPU while training; by default as many as torch has now.
+        threads: of torch on the CPU while training; more give other bits, and wait for each other
+            where other work runs.
         progress: show a bar with rate and time to go.
         on_epoch: called with the epoch's number (from 1) and its values by the names in CURVES.
         checkpoint: a file that keeps the state after each epoch; if it is there, the run goes on
@@ -86,10 +193,9 @@ def fit(
         UserError: the device is not there, or the model is not of the recipe's shape.
     """
     device = pick_device(device)
-    threads = threads or torch.get_num_threads()
     model = _started(model, recipe, seed)
-    about = _bits_depend_on(recipe, seed, data, device, threads)
     with _threads(threads), torch.random.fork_rng(), _bar(recipe, data, progress) as bar:
+        about = _bits_depend_on(recipe, seed, data, device, threads)
         course = Course(recipe, data, seed, model, device, bar.update)
         history = _train_epochs(course, recipe, bar, on_epoch, checkpoint, about)
         predictions = predict(course.finish(), data.test).argmax(1)
@@ -100,7 +206,10 @@ def fit(
         history=history,
         predictions="".join(map(str, predictions)),
         mistakes=_mistakes(predictions, data.test.labels),
-        versions={"python": platform.python_version(), "torch": torch.__version__},
+        versions={
+            "python": platform.python_version(),
+            **{name: about[name] for name in ("torch", "arithmetic")},
+        },
         device=about["device"],
         threads=threads,
     )
@@ -121,27 +230,27 @@ def _started(model: nn.Module | None, recipe: Recipe, seed: int) -> nn.Module:
 
 
 def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device, threads: int) -> dict:
+    on_gpu = device.type == "cuda"
     return {
         "key": key(recipe, seed, data.fingerprint),
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
         "threads": str(threads),
+        "arithmetic": "native" if on_gpu else arithmetic(),
     }
 
 
 def _train_epochs(course: Course, recipe: Recipe, bar, on_epoch, checkpoint, about) -> dict:
-    history = {curve: [] for curve in CURVES}
-    if checkpoint is not None:
-        history = checkpoints.load(checkpoint, course, about)
+    history = take_up(checkpoint, course, about)
     done = len(history["seconds"])
     bar.update(done * len(course.batches.labels))
     for number in range(done + 1, recipe.epochs + 1):
-        values = course.epoch()
+        values = course.epoch(train, test)
         _expect_finite(number, values, recipe)
         for curve in CURVES:
             history[curve].append(values[curve])
         if checkpoint is not None:
-            checkpoints.save(checkpoint, course, history, about)
+            put_aside(checkpoint, course, history, about)
         bar.set_postfix_str(f"test accuracy {values['test_accuracy']:.2%}")
         if on_epoch is not None:
             on_epoch(number, values)

@@ -2,10 +2,20 @@ import pytest
 import torch
 from torch import Generator
 
-from mnistlib.augment import Strength, distort
+from mnistlib import augment
+from mnistlib.augment import AUGMENTATIONS, TECHNIQUES, Strength, technique
 from mnistlib.base import UserError
 
-STILL = Strength(degrees=0, pixels=0, scale=0, shear=0, elastic=0)
+
+def distort(images, kind, generator, distortion=1.0):
+    labels = torch.zeros(len(images), dtype=torch.long)
+    return augment.distort(images, labels, kind, generator, distortion)
+
+
+@pytest.fixture
+def strength(monkeypatch):
+    """Sets how far digits are distorted at distortion 1."""
+    return lambda *bounds: monkeypatch.setattr(augment, "DEFAULT", Strength(*bounds))
 
 
 @pytest.fixture
@@ -19,16 +29,16 @@ def seeded(seed=0):
 
 @pytest.mark.parametrize("kind", ["affine", "affine+elastic"])
 def test_no_strength_changes_nothing(images, kind):
-    assert torch.allclose(distort(images, kind, seeded(), STILL), images, atol=1e-5)
+    assert torch.allclose(distort(images, kind, seeded(), 0.0), images, atol=1e-5)
 
 
 def test_none_is_the_identity(images):
     assert distort(images, "none", seeded()) is images
 
 
-def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_black(images):
-
-    moved = distort(images, "affine", seeded(), Strength(0, 4, 0, 0, 0))
+def test_a_shift_by_whole_pixels_moves_the_image_and_brings_in_black(images, strength):
+    strength(0, 4, 0, 0, 0)
+    moved = distort(images, "affine", seeded())
     centre = torch.arange(28.0)
     columns = images.sum((1, 2))  # [b, 28]
     shift = (moved.sum((1, 2)) * centre).sum(1) / moved.sum((1, 2, 3))
@@ -59,10 +69,11 @@ def test_values_stay_between_black_and_white_and_the_input_is_kept(images):
     assert distorted.max() <= 1 + 1e-5
 
 
-def test_rotation_turns_by_the_angle_that_was_drawn():
+def test_rotation_turns_by_the_angle_that_was_drawn(strength):
+    strength(12, 0, 0, 0, 0)
     line = torch.zeros(400, 1, 29, 29)
     line[:, :, 4:25, 14] = 1
-    turned = distort(line, "affine", seeded(), Strength(12, 0, 0, 0, 0))
+    turned = distort(line, "affine", seeded())
     rows, columns = torch.meshgrid(torch.arange(29.0) - 14, torch.arange(29.0) - 14, indexing="ij")
     slope = (turned * rows * columns).sum((1, 2, 3)) / (turned * rows**2).sum((1, 2, 3))
     angles = torch.rad2deg(torch.atan(slope)).abs()
@@ -81,3 +92,36 @@ def test_elastic_displacement_has_the_stated_spread():
 def test_unknown_kind_lists_the_valid_ones(images):
     with pytest.raises(UserError, match="none, affine, affine\\+elastic"):
         distort(images, "mirror", seeded())
+
+
+@pytest.fixture
+def cutout():
+    """A technique as users write them; forgotten again."""
+
+    @technique("cutout", label_smoothing=0.1)
+    def cutout(images, labels, generator):
+        corner = torch.randint(20, (1,), generator=generator).item()
+        images[:, :, corner : corner + 8, corner : corner + 8] = 0
+        return images
+
+    yield cutout
+    del TECHNIQUES["cutout"], AUGMENTATIONS["cutout"]
+
+
+def test_a_technique_of_ones_own_acts_on_batches_and_names_its_values(images, cutout):
+    assert TECHNIQUES["cutout"] == {"augment": "cutout", "label_smoothing": 0.1}
+    assert (distort(images.clone(), "cutout", seeded()) == 0).sum() > (images == 0).sum()
+    technique("cutout")(cutout)  # as where a notebook's cell runs again
+
+
+def test_a_technique_must_return_images_and_keep_out_of_others_names(images, cutout):
+    with pytest.raises(UserError, match="'affine' is there already"):
+        technique("affine")(cutout)
+    for wrong, found in (
+        (lambda *batch: None, "NoneType"),
+        (lambda x, *_: x[:, 0], r"\[20, 28, 28"),
+    ):
+        wrong.__module__ = cutout.__module__
+        technique("cutout")(wrong)
+        with pytest.raises(UserError, match=f"'cutout' returned {found}.*, expected"):
+            distort(images, "cutout", seeded())

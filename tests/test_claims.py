@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 
 from mnistlib import claims
-from mnistlib.ablations import ROWS, TECHNIQUES, WITHOUT
 from mnistlib.claims import Study
-from mnistlib.compare import ALONE, WITHIN, label
+from mnistlib.comparison import ALONE, WITHIN, label
+from mnistlib.config import ORDER, ROWS, WITHOUT
 from mnistlib.plan import RETRIED
 
 GAIN = 0.001
@@ -100,7 +100,7 @@ def test_a_second_look_that_is_not_complete_supports_nothing(study):
 
 
 def test_three_must_help_alone(study, second):
-    names = [f"lenet5 + {name}" for name in TECHNIQUES]
+    names = [f"lenet5 + {name}" for name in ORDER]
     study.added.loc[names[2:], "verdict"] = "no evidence"
     assert supported(study, second).index(False) == 4
     told = "2 of 8 help. Added alone, helps: weight decay and dropout;"

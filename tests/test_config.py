@@ -3,7 +3,24 @@ from dataclasses import asdict, replace
 import pytest
 
 from mnistlib.base import UserError
-from mnistlib.config import RECIPES, Recipe, differences, recipe
+from mnistlib.config import (
+    ALL,
+    BASELINE,
+    ORDER,
+    RECIPES,
+    ROWS,
+    TECHNIQUES,
+    WITHOUT,
+    Recipe,
+    carried,
+    differences,
+    named,
+    receive,
+    recipe,
+    row_name,
+)
+from mnistlib.model import NETWORKS, TITLES
+from mnistlib.train import initial
 
 
 @pytest.mark.parametrize("name", ["lenet5", "mlp"])
@@ -64,3 +81,59 @@ def test_differences_name_what_differs_and_nothing_else():
     changed = recipe("lenet5", dropout=0.5, epochs=3)
     assert differences(RECIPES["lenet5"], changed) == {"epochs": (30, 3), "dropout": (0.0, 0.5)}
     assert differences(changed, changed) == {}
+
+
+def test_each_row_is_a_recipe_of_its_own():
+    assert len(set(ROWS.values())) == len(ROWS) == 3 + len(ORDER) + len(WITHOUT) + 1
+    assert {recipe.epochs for recipe in ROWS.values()} == {BASELINE.epochs}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_one_technique_is_added_to_the_baseline_and_nothing_else(name):
+    assert set(differences(BASELINE, ROWS[f"lenet5 + {name}"])) <= set(TECHNIQUES[name])
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_one_technique_is_taken_from_all_together_and_nothing_else(name):
+    without = ROWS[f"lenet5_reg - {name}"]
+    assert set(differences(ALL, without)) <= set(WITHOUT[name])
+    for value in WITHOUT[name]:
+        expected = "affine" if name == "elastic" else getattr(replace(BASELINE), value)
+        assert getattr(without, value) == (False if value == "batch_norm" else expected)
+
+
+def test_dropout_without_batch_norm_starts_from_lenet5s_weights():
+    plain = initial(BASELINE, 3).state_dict()
+    dropping = initial(ROWS["lenet5 + dropout"], 3).state_dict()
+    assert plain.keys() == dropping.keys()
+    assert all(plain[key].equal(dropping[key]) for key in plain)
+
+
+def test_a_recipe_is_known_by_its_name_whatever_its_epochs():
+    assert named(replace(RECIPES["mlp"], epochs=2)) == "mlp"
+    assert named(ROWS["lenet5 + affine"]) is None
+    assert named(ROWS["lenet5 + affine"], ROWS) == "lenet5 + affine"
+
+
+def test_a_technique_is_added_by_its_name():
+    assert recipe("lenet5", technique="dropout") == ROWS["lenet5 + dropout"]
+    assert recipe("mlp", technique="weight decay", epochs=2).weight_decay == 1e-4
+    with pytest.raises(UserError, match=r"unknown technique 'drop'.*dropout"):
+        recipe("lenet5", technique="drop")
+
+
+def test_recipes_have_names_that_say_what_they_are():
+    assert [row_name(row) for row in ROWS.values()] == list(ROWS)
+    assert row_name(recipe("mlp", technique="affine")) == "mlp + affine"
+    assert row_name(recipe("mlp", epochs=2)) == "mlp (epochs=2)"
+    assert row_name(recipe("lenet5", technique="affine", epochs=2)) == "lenet5 + affine (epochs=2)"
+    assert (
+        row_name(recipe("mlp", widths="42-542", dropout=0.1)) == "mlp (dropout=0.1, widths=42-542)"
+    )
+
+
+def test_what_was_carried_is_known_where_it_arrives():
+    sent = carried(recipe("mlp", technique="affine"))
+    known = NETWORKS.pop("mlp"), TITLES.pop("mlp")
+    receive(sent)
+    assert (NETWORKS["mlp"], TITLES["mlp"]) == known

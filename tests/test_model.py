@@ -5,7 +5,21 @@ from torch.nn import functional as F  # noqa: N812
 
 from mnistlib.base import UserError
 from mnistlib.config import MODELS
-from mnistlib.model import BACKGROUND, CustomMLP, LeNet5, RegularizedLeNet5, build, count, pad
+from mnistlib.model import (
+    BACKGROUND,
+    NETWORKS,
+    TITLES,
+    CustomMLP,
+    LeNet5,
+    RegularizedLeNet5,
+    build,
+    count,
+    feature_maps,
+    find,
+    first_weights,
+    pad,
+    register,
+)
 
 SIZES = {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}
 
@@ -71,3 +85,64 @@ def test_dropout_and_batch_norm_are_in_the_regularized_network_alone():
 def test_unknown_model_lists_the_valid_ones():
     with pytest.raises(UserError, match=r"Did you mean 'lenet5'.*mlp"):
         build("lenet")
+
+
+@pytest.fixture
+def wide():
+    """A network as users write them; forgotten again."""
+
+    @register("wide", title="Twice as wide")
+    class Wide(nn.Module):
+        def __init__(self, dropout=0.0):
+            super().__init__()
+            self.drop, self.fc = nn.Dropout(dropout), nn.Linear(784, 10)
+
+        def forward(self, images):
+            return self.fc(self.drop(images.flatten(1)))
+
+    yield Wide
+    del NETWORKS["wide"], TITLES["wide"]
+
+
+def test_a_network_of_ones_own_gets_the_values_that_its_constructor_names(wide):
+    network = build("wide", dropout=0.25, widths="3-4")
+    assert (type(network), network.drop.p, TITLES["wide"]) == (wide, 0.25, "Twice as wide")
+    assert find("wide") == "wide"
+    register("wide", title="Wider")(wide)  # as where a notebook's cell runs again
+    assert TITLES["wide"] == "Wider"
+
+
+def test_a_network_is_imported_by_its_path(tmp_path, monkeypatch):
+    source = "from torch import nn\nclass TwoWords(nn.Module): pass\nother = 3\n"
+    (tmp_path / "some_nets.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert find("some_nets:TwoWords") == find("some_nets:TwoWords") == "two_words"
+    finally:
+        NETWORKS.pop("two_words", None), TITLES.pop("two_words", None)
+    assert find("mnistlib.model:LeNet5") == "lenet5"
+    for wrong in ("some_nets:Missing", "some_nets:other", "no_such_module:Wide", ":Wide"):
+        with pytest.raises(UserError, match=r"give package\.module:Class"):
+            find(wrong)
+
+
+@pytest.mark.parametrize("name", ["Wide", "wide net", "", "../wide", "lenet5"])
+def test_names_that_are_bad_or_taken_are_refused(name):
+    with pytest.raises(UserError, match=r"model name|is LeNet5 already"):
+        register(name)(type("Other", (nn.Module,), {}))
+
+
+def test_feature_maps_are_what_the_convolutions_answer(images):
+    model = build("lenet5_reg").eval()
+    first, second = feature_maps(model, images)
+    assert torch.equal(first, model.conv1(pad(images)))
+    between = F.relu(model.bn1(F.max_pool2d(first, 2)))
+    assert torch.equal(second, model.conv2(between))
+    assert feature_maps(build("mlp"), images) == []
+
+
+def test_first_weights_are_pictures_of_what_stands_on_pixels(wide):
+    assert first_weights(build("lenet5")).shape == (6, 1, 5, 5)
+    assert first_weights(build("mlp")).shape == (58, 1, 28, 28)
+    assert first_weights(build("wide")).shape == (10, 1, 28, 28)
+    assert first_weights(nn.Conv2d(3, 4, 2)) is None

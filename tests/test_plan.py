@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from mnistlib import plan
-from mnistlib.ablations import ALL, ROWS, TECHNIQUES
 from mnistlib.base import RUNS, UserError
 from mnistlib.claims import judge
-from mnistlib.compare import by_row
-from mnistlib.config import recipe
+from mnistlib.comparison import by_row
+from mnistlib.config import ALL, ORDER, ROWS, TECHNIQUES, recipe
 from mnistlib.dataset import DigitData
 from mnistlib.plan import (
     CONFIRMATION_FOLDER,
@@ -30,7 +29,7 @@ def committed():
 def test_the_techniques_values_are_those_that_the_committed_trials_choose(committed):
     chosen = plan.choose(committed)
     together = chosen.pop("all together")
-    assert chosen == TECHNIQUES
+    assert chosen == {name: TECHNIQUES[name] for name in ORDER}
     assert replace(ALL, **together) == ALL
 
 
@@ -69,7 +68,7 @@ def test_a_candidate_without_runs_is_named():
 
 def test_every_technique_with_a_value_to_choose_says_over_what_it_was_tuned():
     frame = plan.provenance().set_index("where")
-    assert set(plan.TUNED) == set(TECHNIQUES)
+    assert set(plan.TUNED) == set(ORDER)
     assert frame.loc["dropout", ["value", "from"]].tolist() == ["0.25", "tuned over 0.1, 0.25, 0.5"]
     assert "0.0005, 1; 0.0001, 0.5; 0.001, 1.5" in frame["from"].str.cat()
     assert plan.at_the_edge()[0] == "weight decay"  # the least of three

@@ -3,11 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from mnistlib import runs
-from mnistlib.base import RUNS, DataError
-from mnistlib.config import Recipe
+from mnistlib.base import RUNS, WEIGHTS, DataError
+from mnistlib.config import RECIPES, ROWS, Recipe, recipe
 from mnistlib.runs import CURVES, Run
+from mnistlib.train import fit, initial, predict
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def run():
 def test_a_record_comes_back_equal_and_is_found_by_its_key(run, tmp_path):
     path = runs.save(run, tmp_path / "runs")
     assert runs.load(path) == run
-    assert path.name == f"mlp-seed3-{run.key[:12]}.json"
+    assert path == tmp_path / "runs" / "mlp_epochs=2" / "seed-03.json"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
@@ -92,13 +94,39 @@ def test_all_runs_are_ordered_by_model_and_seed_and_a_missing_folder_has_none(ru
         runs.latest(found, "lenet5_reg")
 
 
-def test_frames_hold_a_row_an_epoch_and_a_row_a_run(run):
-    other = replace(run, seed=4)
-    history = runs.history_frame([run, other])
-    assert history[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [4, 1], [4, 2]]
-    summary = runs.summary_frame([run, other])
+def test_the_summary_holds_a_row_a_run(run):
+    summary = runs.summary_frame([run, replace(run, seed=4)])
     assert summary["test_accuracy"].tolist() == [0.75, 0.75]
     assert summary["widths"].tolist() == ["58-166-36"] * 2
+
+
+def test_rows_of_the_study_have_folders_of_their_own(run):
+    places = [str(runs.place(row, 3)) for row in ROWS.values()]
+    assert len(set(places)) == len(ROWS)
+    assert runs.place(ROWS["lenet5 + dropout"], 3).as_posix() == "lenet5+dropout/seed-03.json"
+    assert runs.place(recipe("mlp", widths="42-542"), 7).parent.name == "mlp_widths=42-542"
+
+
+def test_a_record_never_takes_the_place_of_another_run(run, tmp_path):
+    first = runs.save(run, tmp_path)
+    other = replace(run, dataset={**run.dataset, "fingerprint": "0" * 64})
+    second = runs.save(other, tmp_path)
+    assert second.name == f"seed-03-{other.key[:8]}.json"
+    assert (runs.load(first), runs.load(second)) == (run, other)
+    assert runs.save(run, tmp_path) == first
+    assert len(runs.load_all(tmp_path, strict=True)) == 2
+
+
+def test_records_that_lie_in_the_folder_itself_are_found_as_well(run, tmp_path):
+    runs.save(run, tmp_path).rename(tmp_path / "mlp-seed3.json")
+    assert runs.load_all(tmp_path, strict=True) == [run]
+
+
+def test_a_record_of_a_model_that_is_not_registered_says_what_to_do(run, tmp_path):
+    path = runs.save(run, tmp_path)
+    path.write_text(path.read_text().replace('"model": "mlp"', '"model": "wider"'))
+    with pytest.raises(DataError, match=r"unknown model 'wider'.*register what it names first"):
+        runs.load(path)
 
 
 def test_answers_are_whole_numbers(run):
@@ -165,14 +193,14 @@ def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_
 def test_a_copy_of_a_record_counts_once(run, tmp_path):
     file = runs.save(run, tmp_path)
     (tmp_path / "zz copy.json").write_bytes(file.read_bytes())
-    with pytest.warns(runs.RecordWarning, match=r"zz copy\.json: repeats the run of mlp-seed3"):
+    with pytest.warns(runs.RecordWarning, match=r"zz copy\.json: repeats .*seed-03\.json"):
         assert len(runs.load_all(tmp_path)) == 1
     (tmp_path / "zz copy.json").rename(tmp_path / ".hidden.json")
     assert len(runs.load_all(tmp_path, strict=True)) == 1
 
 
 def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
-    file = next(RUNS.glob("lenet5-*.json"))
+    file = RUNS / "lenet5" / "seed-00.json"
     record = json.loads(file.read_text())
     right = next(i for i in range(10_000) if str(i) not in record["mistakes"])
     other = "1" if record["predictions"][right] == "0" else "0"
@@ -199,3 +227,46 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
 @pytest.mark.parametrize("folder", [".", "validation", "tuning", "confirmation"])
 def test_the_committed_records_are_all_good(folder):
     assert runs.load_all(RUNS / folder, strict=True)
+
+
+@pytest.fixture
+def trained(tiny):
+    given = recipe("lenet5_reg", epochs=1)
+    model = initial(given, 0)
+    return model, fit(given, tiny, 0, model=model, progress=False)
+
+
+def test_weights_come_back_bit_by_bit_with_the_key_of_their_run(trained, tmp_path):
+    model, run = trained
+    path = runs.save_weights(model, run, tmp_path / "folder" / "w.safetensors")
+    other = initial(run.recipe, 1)
+    assert runs.load_weights(other, path) == run.key
+    ours, theirs = model.state_dict(), other.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_weights_of_another_network_are_refused(trained, tmp_path):
+    model, run = trained
+    path = runs.save_weights(model, run, tmp_path / "w.safetensors")
+    with pytest.raises(DataError, match=r"w\.safetensors: no weights of CustomMLP"):
+        runs.load_weights(initial(recipe("mlp"), 0), path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])
+def test_a_file_that_is_missing_or_damaged_is_named(content, tmp_path):
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"w\.safetensors: no weights of LeNet5"):
+        runs.load_weights(initial(recipe("lenet5"), 0), path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_weights_in_git_are_those_of_a_run_in_git(name, digit_data):
+    network = initial(RECIPES[name], 0)
+    key = runs.load_weights(network, WEIGHTS / f"{name}.safetensors")
+    run = {run.key: run for run in runs.load_all(RUNS)}[key]
+    assert run.recipe == RECIPES[name]
+    if digit_data.fingerprint == run.dataset["fingerprint"]:
+        answers = predict(network, digit_data.test).argmax(1)
+        assert (answers != run.answers).sum() <= 5  # another processor may tip a close call

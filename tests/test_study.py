@@ -27,7 +27,7 @@ def ignoring_time(run):
 
 def test_a_study_makes_what_is_missing_and_reuses_the_rest(tiny, tmp_path, capsys):
     first = study(RECIPES, [0], tiny, tmp_path, jobs=1, progress=False)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.json")}
     both = study(RECIPES, [0, 1], tiny, tmp_path, jobs=1, progress=False)
     assert "4 runs: 2 found, 2 to make" in capsys.readouterr().out
     assert [(run.recipe.model, run.seed) for run in both] == [

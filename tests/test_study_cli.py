@@ -51,7 +51,7 @@ def wait_for(condition, limit=60):
 
 
 def records(out):
-    return list(out.glob("*.json"))
+    return list(out.glob("*/seed-*.json"))
 
 
 def is_alive(process):
@@ -113,7 +113,7 @@ def test_two_studies_at_once_on_one_folder_make_the_records_of_one(folder, tmp_p
 
 
 def test_a_dry_run_makes_nothing_and_lists_every_row(folder, tmp_path, capsys):
-    from mnistlib.ablations import ROWS
+    from mnistlib.config import ROWS
 
     out = tmp_path / "runs"
     assert main(arguments(folder, out, "--dry-run", "--seeds", "0-1")) == 0

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
+from torch.utils.data import DataLoader, TensorDataset
 
 from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import MODELS, RECIPES, recipe
-from mnistlib.course import Course
+from mnistlib.course import Course, training_batches
 from mnistlib.dataset import MEAN, STD, normalise
-from mnistlib.loops import predict
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
-from mnistlib.train import fit, initial, training_batches
+from mnistlib.train import fit, initial, predict, test, train
 
 
 def quick(name, **changes):
@@ -36,14 +36,17 @@ def test_equal_seeds_give_bit_identical_runs_whatever_ran_before(tiny, name):
     assert not same(first, fit(quick(name), tiny, 2, threads=1, progress=False))
 
 
-def test_fitting_leaves_the_callers_random_numbers_and_threads_alone(tiny):
-    threads = torch.get_num_threads()
+def test_one_run_computes_with_one_thread_and_leaves_the_callers_state_alone(tiny):
+    threads, seen = torch.get_num_threads(), []
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
-    fit(quick("mlp"), tiny, threads=threads + 1, progress=False)
+    look = {"on_epoch": lambda *_: seen.append(torch.get_num_threads()), "progress": False}
+    runs = fit(quick("mlp"), tiny, **look), fit(quick("mlp"), tiny, threads=threads + 1, **look)
     assert torch.equal(torch.rand(3), wanted)
     assert torch.get_num_threads() == threads
+    assert [run.threads for run in runs] == [1, threads + 1]
+    assert seen == [1, 1, threads + 1, threads + 1]
 
 
 def plain(network):
@@ -224,3 +227,119 @@ def test_widths_are_those_of_the_recipe():
     model = initial(recipe("mlp", widths="42-542"), 0)
     assert [layer.out_features for layer in model.hidden] == [42, 542]
     assert isinstance(model.out, nn.Linear)
+
+
+class Fixed(nn.Module):
+    """Says the same logits to every image; what a loss must be can be computed by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits = nn.Parameter(torch.linspace(0, 1, 10))
+
+    def forward(self, images):
+        return self.logits.expand(len(images), 10)
+
+
+@pytest.fixture
+def loader():
+    labels = torch.tensor([9, 9, 9, 0, 5])
+    return DataLoader(TensorDataset(torch.zeros(5, 1, 28, 28), labels), batch_size=2)
+
+
+def expected():
+    logits = torch.linspace(0, 1, 10, dtype=torch.float64)
+    losses = torch.logsumexp(logits, 0) - logits[[9, 9, 9, 0, 5]]
+    return losses.mean().item()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_loss_is_the_mean_over_images_also_with_a_ragged_last_batch(loader, reduction):
+    loss, accuracy = test(Fixed(), loader, "cpu", nn.CrossEntropyLoss(reduction=reduction))
+    assert loss == pytest.approx(expected(), rel=1e-6)
+    assert accuracy == 3 / 5
+
+
+def test_training_reports_the_same_sums_when_nothing_moves(loader):
+    model = Fixed()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    for _ in range(2):  # twice: sums start anew in each epoch
+        loss, accuracy = train(model, loader, "cpu", nn.CrossEntropyLoss(), still)
+        assert loss == pytest.approx(expected(), rel=1e-6)
+        assert accuracy == 3 / 5
+
+
+def test_training_steps_once_a_batch_on_that_batch_alone(loader):
+    model, twin = Fixed(), Fixed()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    train(model, loader, "cpu", nn.CrossEntropyLoss(), optimizer)
+    for images, labels in loader:
+        loss = nn.functional.cross_entropy(twin(images), labels)
+        (gradient,) = torch.autograd.grad(loss, twin.parameters())
+        twin.logits.data -= 0.5 * gradient
+    assert torch.allclose(model.logits, twin.logits)
+
+
+def test_testing_changes_nothing_and_switches_dropout_off(loader):
+    model = RegularizedLeNet5(dropout=0.5).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    first, second = (test(model, loader, "cpu", nn.CrossEntropyLoss()) for _ in range(2))
+    assert first == second
+    assert not model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_training_switches_dropout_and_batch_norm_on(loader):
+    model = RegularizedLeNet5(dropout=0.5).eval()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    train(model, [next(iter(loader))], "cpu", nn.CrossEntropyLoss(), still)
+    assert model.training
+    assert model.bn1.num_batches_tracked == 1
+
+
+def test_an_empty_loader_is_refused():
+    with pytest.raises(UserError, match="the loader is empty"):
+        test(Fixed(), [], "cpu", nn.CrossEntropyLoss())
+
+
+def test_predictions_are_probabilities_in_the_digits_order(tiny):
+    model = RegularizedLeNet5(dropout=0.5)
+    probabilities = predict(model, tiny.test)
+    assert probabilities.shape == (100, 10)
+    assert probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+    part = predict(model, tiny.test.take(range(60, 100), "part"))
+    assert part == pytest.approx(probabilities[60:], abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 10])
+@pytest.mark.parametrize("kind", ["one-hot", "probabilities"])
+def test_labels_as_rows_are_compared_row_by_row(n, kind):
+    classes = torch.arange(n) % 10
+    rows = nn.functional.one_hot(classes, 10).float()
+    labels = rows if kind == "one-hot" else 0.9 * rows + 0.01
+    batches = [(torch.zeros(n, 1, 28, 28), labels)]
+    _, accuracy = test(Fixed(), batches, "cpu", nn.CrossEntropyLoss())
+    assert accuracy == (classes == 9).float().mean()
+    still = torch.optim.SGD((model := Fixed()).parameters(), lr=0.0)
+    assert train(model, batches, "cpu", nn.CrossEntropyLoss(), still)[1] == accuracy
+
+
+def agreeable(logits, labels):
+    """A loss that says nothing against labels of any form."""
+    return logits.mean()
+
+
+BROADCASTING = {
+    "a column": lambda n: torch.zeros(n, 1, dtype=torch.long),
+    "one label for all": lambda n: torch.zeros((), dtype=torch.long),
+    "too many": lambda n: torch.zeros(n + 1, dtype=torch.long),
+    "numbers that are no classes": lambda n: torch.zeros(n),
+    "rows of other length": lambda n: torch.zeros(n, 4),
+}
+
+
+@pytest.mark.parametrize("n", [1, 10])
+@pytest.mark.parametrize("labels", BROADCASTING.values(), ids=BROADCASTING)
+def test_labels_that_would_only_broadcast_are_refused(n, labels):
+    batches = [(torch.zeros(n, 1, 28, 28), labels(n))]
+    with pytest.raises(UserError, match=r"found logits .* and labels .*expected"):
+        test(Fixed(), batches, "cpu", agreeable)

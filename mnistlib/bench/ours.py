@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from mnistlib.batches import Batches
 from mnistlib.bench.settings import BATCH, Job
 from mnistlib.config import recipe
+from mnistlib.course import Batches
 from mnistlib.dataset import Digits, load
-from mnistlib.loops import TEST_BATCH
-from mnistlib.train import fit, initial, test
+from mnistlib.train import TEST_BATCH, fit, initial, test
 
 Work = Callable[[], tuple[float, int]]
 SEED = 0

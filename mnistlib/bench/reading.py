@@ -19,7 +19,7 @@ Work = Callable[[], tuple[float, int]]
 
 def idx_files(job: Job) -> Work:
     """The two IDX files of the training digits, to tensors as fit() holds them."""
-    from mnistlib.batches import Batches
+    from mnistlib.course import Batches
 
     return _timed(lambda: Batches(folder.read_split(job.folder / RAW, "train"), BATCH).images)
 

@@ -18,8 +18,8 @@ from mnistlib.bench.settings import Job
 from mnistlib.config import recipe
 from mnistlib.course import training_batches
 from mnistlib.dataset import load
-from mnistlib.loops import train
 from mnistlib.model import LeNet5, pad
+from mnistlib.train import train
 
 Work = Callable[[], tuple[float, int]]
 EIGHT = 8  # maps: as many floats as one AVX2 register holds

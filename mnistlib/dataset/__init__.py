@@ -14,6 +14,7 @@ _HOMES = {
     "MNIST": "torch_dataset",
     "MEAN": "normalisation",
     "STD": "normalisation",
+    "TABLE": "normalisation",
     "normalise": "normalisation",
     "split": "splitting",
     "download": "mirrors",
