@@ -268,7 +268,8 @@ def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) ->
         from distributed import Client, LocalCluster
 
         with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-            cluster = LocalCluster(jobs, threads_per_worker=1, dashboard_address=None)
+            here = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+            cluster = LocalCluster(**here)
         with cluster, Client(cluster, set_as_default=False) as client:
             yield jobs, client
 
