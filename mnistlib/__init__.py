@@ -13,7 +13,7 @@ The rooms, in the order of the data's way; each imports only from those above it
     train       train(), test(), fit(recipe, data, seed) -> Run
     study       many runs, here or on a cluster
     stats       arrays in, intervals and tests out
-    verdicts    runs in, paired comparisons and verdicts out
+    comparison  runs in, paired comparisons, verdicts and the headline table out
     plan        what was tried, chosen, and tried again from fresh seeds
     claims      the report's sentences and tables
     explore     what digits are like before any network sees them
@@ -45,7 +45,7 @@ _HOMES = {  # what most people need
     "config": ("Recipe", "recipe"),
     "train": ("fit",),
     "study": ("validation_data",),
-    "verdicts": ("compare",),
+    "comparison": ("compare",),
 }
 
 

@@ -100,7 +100,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> int:
-    from mnistlib.study.command import command
+    from mnistlib.study_command import command
 
     given = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
     what = options.only, options.seeds, options.epochs, options.data, options.out

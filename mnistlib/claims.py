@@ -1,38 +1,52 @@
 """What the report claims, each claim beside the evidence that the records give for it.
 
 The claims were written down as one would like to make them; the records decide which of them stand.
+Ours are held against what others published: LeCun, Bottou, Bengio, Haffner, "Gradient-based
+learning applied to document recognition", Proc. IEEE 86(11), 1998, figure 9; Simard, Steinkraus,
+Platt, "Best practices for convolutional neural networks applied to visual document analysis", ICDAR
+2003, table 1. Each of those is one network (or one committee), trained once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from mnistlib import confirmation
-from mnistlib.ablations import ALONE, BASELINE, BOTH_WAYS, ROWS, WITHIN, label
-from mnistlib.known import ERRORS
+from mnistlib import plan
+from mnistlib.comparison import (
+    ALONE,
+    BOTH_WAYS,
+    VERDICTS,
+    WITHIN,
+    compare,
+    label,
+    undecided,
+    which,
+)
+from mnistlib.config import BASELINE, ROWS
 from mnistlib.runs import Run
-from mnistlib.verdicts import VERDICTS, both_ways, compare, undecided, which
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-ERROR_1998 = ERRORS["LeNet-5"]
-ERROR_2003 = ERRORS["convolutional network, elastic distortions"]
+KNOWN = (  # method, test error as a fraction, source
+    ("two-layer MLP 300-100", 0.0305, "LeCun et al. 1998"),
+    ("LeNet-5", 0.0095, "LeCun et al. 1998"),
+    ("LeNet-5, distorted digits", 0.0080, "LeCun et al. 1998"),
+    ("boosted LeNet-4, distorted digits", 0.0070, "LeCun et al. 1998"),
+    ("convolutional network, elastic distortions", 0.0040, "Simard et al. 2003"),
+)
+ERROR_1998, ERROR_2003 = KNOWN[1][1], KNOWN[-1][1]
+LENET5_1998 = 1 - ERROR_1998
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
-class Claim(NamedTuple):
-    """A sentence, what the records say about it, and whether that supports it."""
-
-    claim: str
-    evidence: str
-    supported: bool
+def known() -> pd.DataFrame:
+    """One row a published result: method, error (fraction), source."""
+    return pd.DataFrame(KNOWN, columns=["method", "error", "source"])
 
 
 class Study(NamedTuple):
-    """The study's comparisons, as from verdicts.compare.
+    """The study's comparisons, as from compare.
 
     Attributes:
         duel: the MLP against LeNet-5.
@@ -40,70 +54,97 @@ class Study(NamedTuple):
         removed: each change to all together, against it.
     """
 
-    duel: "pd.DataFrame"
-    added: "pd.DataFrame"
-    removed: "pd.DataFrame"
+    duel: pd.DataFrame
+    added: pd.DataFrame
+    removed: pd.DataFrame
 
 
 def judge(
-    rows: Mapping[str, Sequence[Run]], rng: np.random.Generator, without: Iterable[int] = ()
+    rows: Mapping[str, Sequence[Run]],
+    rng: np.random.Generator | int = 0,
+    without: Iterable[int] = (),
 ) -> Study:
     """Compare the study's rows; rows with fewer than two runs are left out.
 
     Args:
-        rows: runs by the names in ablations.ROWS; lenet5, mlp and lenet5_reg must be there.
+        rows: runs by the names of the study's rows; lenet5, mlp and lenet5_reg must be there.
         rng: for the bootstrap.
         without: test images to leave out, by index.
     """
     enough = {name: runs for name, runs in rows.items() if len(runs) > 1}
     families = (["lenet5", "mlp"], ["lenet5", *ALONE], ["lenet5_reg", *WITHIN])
-    return Study(
-        *(
-            compare({n: enough[n] for n in names if n in enough}, names[0], rng, without)
-            for names in families
-        )
-    )
+    there = [{name: enough[name] for name in names if name in enough} for names in families]
+    return Study(*(compare(family, next(iter(family)), rng, without) for family in there))
 
 
-def claims(study: Study, second: "pd.DataFrame | None") -> list[Claim]:
-    """The report's claims in the order in which it makes them.
+def claims(study: Study, second: pd.DataFrame | None) -> pd.DataFrame:
+    """What the report claims; index: claim, columns: evidence, "supported" or "not supported".
 
     Args:
         study: as from judge.
-        second: as from confirmation.confirm.
+        second: as from plan.confirm.
     """
-    alone = study.added.iloc[1:].rename(index=label)
-    techniques = alone.drop("all together")
-    return [
-        _as_good_as_1998(study.added.loc["lenet5"]),
-        _convolution(study.duel.loc["mlp"]),
-        _together(alone.loc["all together"]),
-        _three_help(alone),
-        _three_confirmed(second),
-        _all_help(techniques),
-        _all_needed(study.removed.filter(like=" - ", axis=0).rename(index=label)),
-        _adds_up(study),
-        _one_run(techniques),
-        _beats_2003(study.removed.loc["lenet5_reg"]),
-    ]
+    found = [*_of_models(study), *_of_techniques(study, second), *_of_parts(study)]
+    frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
+    frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})
+    return frame
 
 
-def table(found: Sequence[Claim]) -> "pd.DataFrame":
-    """One row a claim: claim, evidence, and "supported" or "not supported"."""
-    import pandas as pd
+def _of_models(study: Study) -> Iterator[tuple[str, str, bool]]:
+    lenet5, mlp = study.duel.loc["lenet5"], study.duel.loc["mlp"]
+    together, reg = study.added.loc["lenet5_reg"], study.removed.loc["lenet5_reg"]
+    text = f"LeNet-5, by the assignment's recipe, reaches the {100 * LENET5_1998:.2f} % of 1998."
+    evidence = f"test error {error_words(lenet5)}, against {100 * ERROR_1998:.2f} %"
+    yield text, evidence, lenet5.error_low <= ERROR_1998
+    text = "With the same number of parameters LeNet-5 reads better than the MLP."
+    yield text, f"MLP − LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
+    text = "All techniques together improve LeNet-5."
+    yield text, gain_words(together), together.verdict == "helps"
+    text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
+    yield text, f"test error {error_words(reg)}", reg.error_high < ERROR_2003
 
-    frame = pd.DataFrame(found)
-    frame["verdict"] = np.where(frame.pop("supported"), "supported", "not supported")
-    return frame.set_index("claim")
+
+def _of_techniques(study: Study, second: pd.DataFrame | None) -> Iterator[tuple[str, str, bool]]:
+    family = study.added.iloc[1:].rename(index=label)
+    alone = family.drop("all together")
+    helping = alone[alone["verdict"] == "helps"]
+    evidence = f"{len(helping)} of {len(alone)} help. {family_words('Added alone', family)}"
+    yield "At least three techniques help when each is added alone.", evidence, len(helping) >= 3
+    evidence, confirmed = plan.words(second), 0
+    if second is not None:
+        rows = plan.retried(second)
+        gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
+        evidence, confirmed = f"{evidence} Gains: {gains}.", (rows["verdict"] == "helps").sum()
+    text = "At least three techniques help alone, judged by fresh seeds only."
+    yield text, evidence, confirmed >= 3
+    evidence = f"hurt: {which(alone, 'hurts')}; no evidence: {which(alone, 'no evidence')}"
+    yield "Every technique helps when it is added alone.", evidence, len(helping) == len(alone)
+    evidence, share = "none helps", 0.0
+    if len(helping):
+        weakest, share = helping["better"].idxmin(), helping["better"].min()
+        evidence = f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of pairs"
+    yield "One run of each is enough to see that a technique helps.", evidence, share >= SURE
 
 
-def results(study: Study) -> "pd.DataFrame":
+def _of_parts(study: Study) -> Iterator[tuple[str, str, bool]]:
+    without = study.removed.filter(like=" - ", axis=0).rename(index=label)
+    needed, unclear = which(without, "hurts"), which(without, "no evidence")
+    text = "Every part of the combination is needed: without it, it is worse."
+    evidence = f"worse for it: {needed}; no evidence: {unclear}"
+    yield text, evidence, (without["verdict"] == "hurts").all()
+    parts = [a for a, b in BOTH_WAYS.values() if " - " in b and b in study.removed.index]
+    total = study.added["difference"].reindex(parts).sum()
+    together = study.added.loc["lenet5_reg"]
+    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(together)}"
+    fits = together.low <= total <= together.high
+    yield "The gains of the single techniques add up.", evidence, fits
+
+
+def results(study: Study) -> pd.DataFrame:
     """One row a recipe, as people read it: error, difference, p-value, verdict.
 
     Columns are those of readable().
     """
-    import pandas as pd
-
     parts = [
         study.added.iloc[:1],
         study.duel.iloc[1:],
@@ -113,13 +154,11 @@ def results(study: Study) -> "pd.DataFrame":
     return readable(pd.concat(parts))
 
 
-def readable(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """verdicts.compare's rows in words; index: labels.
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """compare's rows in words; index: labels.
 
     "better" is how often one run beats one of the baseline, from any two seeds.
     """
-    import pandas as pd
-
     frame = frame.rename(index=label)
     rows = list(frame.itertuples())
     return pd.DataFrame(
@@ -144,7 +183,7 @@ def _briefly(words: str, end: str) -> str:
     return words.partition(end)[0] + ")"
 
 
-def abstract(study: Study, second: "pd.DataFrame | None") -> str:
+def abstract(study: Study, second: pd.DataFrame | None) -> str:
     """The study in a paragraph of Markdown: question, method, results; arguments as claims'."""
     alone = study.added.iloc[1:].rename(index=label)
     within = study.removed.iloc[1:].rename(index=label)
@@ -159,12 +198,12 @@ def abstract(study: Study, second: "pd.DataFrame | None") -> str:
         "were chosen on a validation split. Differences are paired by seed, p-values are those of "
         f"sign flips, corrected by Holm. **Results.** Test errors: LeNet-5 {error_words(lenet5)}, "
         f"MLP {error_words(mlp)}, LeNet-5 with all techniques {error_words(reg)}. "
-        f"{family_words('Added alone', alone)} {confirmation.words(second)} "
+        f"{family_words('Added alone', alone)} {plan.words(second)} "
         f"{family_words('Changes to all together', within)}"
     )
 
 
-def family_words(what: str, family: "pd.DataFrame") -> str:
+def family_words(what: str, family: pd.DataFrame) -> str:
     """The verdicts on the rows that share a baseline, in a sentence, without "all together".
 
     Where no verdict can have come out yet, it says how many seeds are missing instead.
@@ -186,81 +225,3 @@ def gain_words(row: object) -> str:
     value, low, high = 100 * row.difference, 100 * row.low, 100 * row.high
     words = f"{value:+.2f} points ({low:+.2f} to {high:+.2f}; p = {row.p_holm:.2g} by Holm)"
     return words.replace("-", "−")
-
-
-def _as_good_as_1998(lenet5: object) -> Claim:
-    text = (
-        f"LeNet-5, by the assignment's recipe, reaches the {100 * (1 - ERROR_1998):.2f} % of 1998."
-    )
-    evidence = f"test error {error_words(lenet5)}, against {100 * ERROR_1998:.2f} %"
-    return Claim(text, evidence, bool(lenet5.error_low <= ERROR_1998))
-
-
-def _convolution(mlp: object) -> Claim:
-    text = "With the same number of parameters LeNet-5 reads better than the MLP."
-    return Claim(text, f"MLP − LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts")
-
-
-def _together(reg: object) -> Claim:
-    text = "All techniques together improve LeNet-5."
-    return Claim(text, gain_words(reg), reg.verdict == "helps")
-
-
-def _three_help(alone: "pd.DataFrame") -> Claim:
-    n = int((alone.drop("all together")["verdict"] == "helps").sum())
-    text = "At least three techniques help when each is added alone."
-    return Claim(
-        text, f"{n} of {len(alone) - 1} help. {family_words('Added alone', alone)}", n >= 3
-    )
-
-
-def _three_confirmed(second: "pd.DataFrame | None") -> Claim:
-    text = "At least three techniques help alone, judged by fresh seeds only."
-    if second is None:
-        return Claim(text, confirmation.words(None), False)
-    rows = confirmation.tried(second)
-    gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
-    n = int((rows["verdict"] == "helps").sum())
-    return Claim(text, f"{confirmation.words(second)} Gains: {gains}.", n >= 3)
-
-
-def _all_help(alone: "pd.DataFrame") -> Claim:
-    hurt, none = which(alone, "hurts"), which(alone, "no evidence")
-    evidence = f"hurt: {hurt}; no evidence: {none}"
-    text = "Every technique helps when it is added alone."
-    return Claim(text, evidence, bool((alone["verdict"] == "helps").all()))
-
-
-def _all_needed(without: "pd.DataFrame") -> Claim:
-    needed = which(without, "hurts")
-    evidence = f"worse for it: {needed}; no evidence: {which(without, 'no evidence')}"
-    text = "Every part of the combination is needed: without it, it is worse."
-    return Claim(text, evidence, bool((without["verdict"] == "hurts").all()))
-
-
-def _adds_up(study: Study) -> Claim:
-    pairs = {k: p for k, p in BOTH_WAYS.items() if p[0] in study.added.index and " - " in p[1]}
-    pairs = {k: p for k, p in pairs.items() if p[1] in study.removed.index}
-    total = float(both_ways(study.added, study.removed, pairs)["alone"].sum())
-    reg = study.added.loc["lenet5_reg"]
-    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(reg)}"
-    fits = bool(reg.low <= total <= reg.high)
-    return Claim("The gains of the single techniques add up.", evidence, fits)
-
-
-def _one_run(alone: "pd.DataFrame") -> Claim:
-    helping = alone[alone["verdict"] == "helps"]
-    text = "One run of each is enough to see that a technique helps."
-    if helping.empty:
-        return Claim(text, "none helps", False)
-    weakest = helping["better"].idxmin()
-    share = helping["better"].min()
-    evidence = (
-        f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of all pairs of runs"
-    )
-    return Claim(text, evidence, bool(share >= SURE))
-
-
-def _beats_2003(reg: object) -> Claim:
-    text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
-    return Claim(text, f"test error {error_words(reg)}", bool(reg.error_high < ERROR_2003))

@@ -8,16 +8,16 @@ import pytest
 from mnistlib.base import ROOT
 
 FLOORS = (  # from the ground; a name is that of a module or of a whole package
-    {"base", "lazy", "known"},
+    {"base", "lazy"},
     {"dataset", "stats"},
-    {"model", "augment", "paired"},
+    {"model", "augment"},
     {"config", "counting"},
     {"runs", "plots", "explore"},
-    {"ablations"},
-    {"course", "headline", "verdicts", "provenance"},
-    {"train", "confirmation"},
-    {"claims", "study", "session"},
-    {"tuning"},
+    {"course", "comparison"},
+    {"train"},
+    {"study", "session"},
+    {"plan", "study_command"},
+    {"claims"},
     {"bench", "report"},
     {"__main__", "__init__"},
 )

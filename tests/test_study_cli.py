@@ -17,7 +17,8 @@ from mnistlib.__main__ import main
 from mnistlib.config import recipe
 from mnistlib.dataset import export, load
 from mnistlib.runs import load_all
-from mnistlib.study import command
+from mnistlib.study import on_ctrl_c
+from mnistlib.study_command import _stop_quietly
 from mnistlib.train import fit
 
 EPOCHS = 150  # of 200 digits: about a second, so that a driver can be met at work
@@ -50,7 +51,7 @@ def wait_for(condition, limit=60):
 
 
 def records(out):
-    return list(out.glob("*.json"))
+    return list(out.glob("*/seed-*.json"))
 
 
 def is_alive(process):
@@ -112,7 +113,7 @@ def test_two_studies_at_once_on_one_folder_make_the_records_of_one(folder, tmp_p
 
 
 def test_a_dry_run_makes_nothing_and_lists_every_row(folder, tmp_path, capsys):
-    from mnistlib.ablations import ROWS
+    from mnistlib.config import ROWS
 
     out = tmp_path / "runs"
     assert main(arguments(folder, out, "--dry-run", "--seeds", "0-1")) == 0
@@ -133,7 +134,7 @@ def test_a_study_that_is_done_says_so(folder, tmp_path, capsys):
 def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsys, monkeypatch):
     diverging = recipe("mlp", epochs=8, learning_rate=100, weight_decay=10)
     rows = {"diverging": diverging, "mlp": recipe("mlp", epochs=1)}
-    monkeypatch.setattr("mnistlib.study.command.ROWS", rows)
+    monkeypatch.setattr("mnistlib.study_command.ROWS", rows)
     assert main(arguments(folder, tmp_path / "runs", "--seeds", "0", "--jobs", "1")) == 1
     last = capsys.readouterr().err.splitlines()[-2:]
     assert last[0] == "mnistlib: error: 1 failed, all other runs are saved:"
@@ -148,7 +149,7 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
         (["--seeds", "9-0"], "seeds '9-0'"),
         (["--epochs", "0"], "epochs=0 is out of range"),
         (["--jobs", "0"], "jobs=0"),
-        (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "leave one of the two out"),
+        (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "no other backend than dask"),
         (["--scheduler", "foo"], "foo: no address of a scheduler; give one like tcp://host:8786"),
         (["--scheduler", "nonsense://here:1"], "no address of a scheduler"),
         (["--scheduler", "::"], "no address of a scheduler"),
@@ -175,7 +176,7 @@ def test_options_that_make_no_sense_are_told_before_digits_are_read(options, tmp
 
 
 def test_trials_and_other_digits_stay_out_of_the_reports_records(folder, monkeypatch, tmp_path):
-    from mnistlib.study.command import _folder
+    from mnistlib.study_command import _folder
 
     digits = load(folder)
     assert _folder(digits, None, None) == base.OUT / "runs"
@@ -187,7 +188,7 @@ def test_trials_and_other_digits_stay_out_of_the_reports_records(folder, monkeyp
 
 def test_after_ctrl_c_the_pools_threads_die_silently(monkeypatch, capsys):
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back afterwards
-    with pytest.raises(KeyboardInterrupt), command._quiet_stop():
+    with pytest.raises(KeyboardInterrupt), on_ctrl_c(_stop_quietly):
         signal.raise_signal(signal.SIGINT)
     thread = threading.Thread(target=lambda: 1 / 0)
     thread.start()

@@ -103,13 +103,13 @@ def test_workers_of_several_threads_are_refused(tiny, tmp_path):
 def test_a_scheduler_that_does_not_answer_is_a_users_mistake(
     scheduler, tiny, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("mnistlib.study.pools.SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     with pytest.raises(UserError, match="no scheduler answers"):
         study(RECIPES, SEEDS, tiny, tmp_path, scheduler=scheduler)
 
 
 def test_a_cluster_without_workers_is_a_users_mistake(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("mnistlib.study.pools.SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     with (
         cluster(n_workers=0, processes=False) as client,
         pytest.raises(UserError, match=r"no workers; start them with: dask worker"),

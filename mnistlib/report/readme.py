@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistlib import confirmation
-from mnistlib.ablations import by_row, label
+from mnistlib import plan
 from mnistlib.base import ROOT, RUNS, DataError, write_bytes
 from mnistlib.claims import family_words, judge
+from mnistlib.comparison import by_row, headline, label, readable
 from mnistlib.config import TITLES
-from mnistlib.headline import headline, readable
 from mnistlib.runs import load_all
 
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
@@ -24,8 +23,8 @@ def results(folder: Path = RUNS) -> str:
     table = "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
     study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
     alone = study.added.iloc[1:].rename(index=label)
-    again = load_all(folder / confirmation.FOLDER.name, strict=True)
-    second = confirmation.words(confirmation.confirm(again, np.random.default_rng(0)))
+    again = load_all(folder / plan.CONFIRMATION_FOLDER.name, strict=True)
+    second = plan.words(plan.confirm(again, np.random.default_rng(0)))
     return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)} {second}"
 
 

@@ -4,11 +4,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mnistlib import stats, verdicts
-from mnistlib.base import UserError
-from mnistlib.config import recipe
-from mnistlib.runs import Run
-from mnistlib.verdicts import DISPUTED, accuracy, both_ways, compare, seeds_needed, undecided, which
+from mnistlib import stats
+from mnistlib.base import RUNS, DataError, UserError
+from mnistlib.comparison import (
+    ALONE,
+    BOTH_WAYS,
+    WITHIN,
+    both_ways,
+    by_row,
+    compare,
+    headline,
+    label,
+    readable,
+    seeds_needed,
+    undecided,
+    which,
+    words,
+)
+from mnistlib.config import RECIPES, ROWS, recipe
+from mnistlib.runs import Run, load_all
+from mnistlib.train import fit
 
 N = 1_000
 
@@ -71,10 +86,22 @@ def test_only_seeds_that_both_have_are_paired(rng):
 
 
 def test_images_can_be_left_out(rng):
-    assert accuracy(run(0, 10), without=range(4)) == (N - 10) / (N - 4)
     rows = {"base": runs(10, 10), "other": runs(4, 4)}
     frame = compare(rows, "base", rng, without=range(10))
     assert frame.loc["other", "difference"] == 0
+
+
+def test_equal_gains_tie_whatever_accuracies_they_are_differences_of(rng):
+    # ±4 images: as accuracies, 0.984 − 0.980 and 0.979 − 0.983 are no opposites
+    a, b = (16, 21, 16, 30, 10), (20, 17, 20, 34, 14)
+    frame = compare({"base": runs(*b), "other": runs(*a)}, "base", rng)
+    assert frame.loc["other", "p"] == 12 / 32  # at most one sign of five differs from the rest
+
+
+def test_the_studys_p_values_lose_no_tie(rng):
+    rows = by_row(load_all(RUNS))
+    frame = compare({n: rows[n] for n in ("lenet5", "lenet5 + averaging")}, "lenet5", rng)
+    assert frame.loc["lenet5 + averaging", "p"] == 108 / 2**10  # 0.0859 where floats were counted
 
 
 def test_different_epochs_or_digits_are_not_compared(rng):
@@ -96,11 +123,6 @@ def test_too_few_seeds_cannot_have_a_verdict():
     assert undecided(pd.DataFrame({"seeds": [9, 7]})) == ""
 
 
-def test_the_rule_states_what_is_done():
-    assert f"{verdicts.ALPHA}" in verdicts.RULE
-    assert len(set(DISPUTED)) == 15
-
-
 def test_verdicts_are_told_in_a_sentence():
     frame = pd.DataFrame({"verdict": ["helps", "hurts", "helps", "helps"]}, list("abcd"))
     assert which(frame, "helps") == "a, c and d"
@@ -117,18 +139,68 @@ def test_what_is_lost_without_a_technique_counts_as_its_gain():
     assert frame.loc["b"].tolist() == [2.0, 1.0, 3.0, -0.5, -1.0, 0.25]
 
 
-def test_cost_is_that_of_the_fastest_epoch(rng):
-    slow = [run(0, 1, seconds=9.0), run(1, 1, seconds=2.0)]
-    frame = compare({"base": runs(1, 2), "slow": slow}, "base", rng)
-    assert frame.loc["slow", ["seconds", "cost"]].tolist() == [2.0, 2.0]
+def test_a_list_of_runs_is_grouped_by_recipe_whatever_its_epochs(rng):
+    dropping = [replace(r, recipe=replace(ROWS["lenet5 + dropout"], epochs=1)) for r in runs(1, 2)]
+    plain = runs(3, 5)
+    frame = compare([*dropping, *plain], baseline="lenet5")
+    rows = {"lenet5": plain, "lenet5 + dropout": dropping}
+    pd.testing.assert_frame_equal(frame, compare(rows, "lenet5", rng))
+    with pytest.raises(UserError, match="unknown baseline 'mlp'"):
+        compare(plain, baseline="mlp")
 
 
-def test_equal_data_have_equal_intervals_whatever_stands_beside(rng):
-    rows = {"base": runs(*BASE), "good": runs(*(n - 5 - n % 3 for n in BASE))}
-    alone, beside = compare(rows, "base", rng), compare({**rows, "x": runs(9, 8, 7)}, "base", rng)
-    columns = ["error", "error_low", "error_high", "difference", "low", "high", "p"]
-    assert alone.loc["good", columns].tolist() == beside.loc["good", columns].tolist()
-    mean = stats.bootstrap_mean([1 - n / N for n in BASE], np.random.default_rng(0))
-    assert (1 - beside.loc["base", "error_high"], 1 - beside.loc["base", "error_low"]) == (
-        pytest.approx(tuple(mean))
-    )
+@pytest.fixture(scope="module")
+def trained(tiny):
+    return fit(recipe("mlp", epochs=1), tiny, 0, progress=False)
+
+
+def test_one_run_has_an_interval_over_test_images(trained):
+    (row,) = headline([trained]).itertuples()
+    right = int(trained.correct.sum())
+    assert (row.model, row.parameters, row.seeds, row.over) == ("mlp", 61_706, 1, "test images")
+    assert (row.low, row.high) == stats.wilson(right, 100)
+    assert words(row).endswith("over 100 test images)")
+
+
+def test_several_seeds_have_an_interval_over_seeds(trained):
+    runs = [replace(trained, seed=seed) for seed in range(3)]
+    (row,) = headline(runs).itertuples()
+    assert (row.seeds, row.over) == (3, "seeds")
+    assert (row.accuracy, row.low, row.high) == pytest.approx([trained.accuracy] * 3)
+
+
+def test_the_readable_table_says_the_same(trained):
+    frame = headline([trained])
+    (row,) = readable(frame).itertuples()
+    assert row.Index == "MLP"
+    assert row._1 == f"{trained.accuracy:.2%}".replace("%", " %")
+    assert row.over == "100 images"
+    assert row.parameters == "61,706"
+
+
+def test_the_last_epoch_counts_and_two_seeds_are_too_few_for_a_mean():
+    ends = [run(seed, wrong, epochs=2) for seed, wrong in enumerate((100, 90, 80))]
+    for each in ends:
+        each.history["test_accuracy"][0] = 0.99
+    assert headline(ends).loc[0, ["accuracy", "seeds"]].tolist() == [pytest.approx(0.91), 3]
+    assert headline(ends[:2]).loc[0, ["accuracy", "over"]].tolist() == [0.9, "test images"]
+    assert headline([]).empty
+    with pytest.raises(UserError, match=r"lenet5 \(2 epochs\) and lenet5 \(1 epochs\) differ"):
+        headline([*ends, run(3, 5)])
+
+
+def test_rows_have_names_for_people():
+    assert label("lenet5 + dropout") == "+ dropout"
+    assert label("lenet5_reg - weight decay") == "all − weight decay"
+    assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
+    assert len({label(name) for name in ROWS}) == len(ROWS)
+
+
+def test_the_two_families_hold_every_row_but_the_baseline_and_the_mlp():
+    assert sorted([*ALONE, *WITHIN]) == sorted(ROWS.keys() - {"lenet5", "mlp"})
+    assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
+
+
+def test_a_needed_row_without_two_runs_is_named():
+    with pytest.raises(DataError, match=r"found 0 runs, but not two of lenet5, mlp; make them"):
+        by_row([], needed=["lenet5", "mlp"])

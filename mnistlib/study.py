@@ -1,0 +1,311 @@
+"""A grid of recipes × seeds: makes the runs that are missing, several at a time.
+
+They are made by processes of this machine (joblib's loky), or by the workers of a Dask cluster.
+"""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cloudpickle
+import joblib
+from tqdm.auto import tqdm
+
+from mnistlib import runs
+from mnistlib.base import DataError, UserError, expect_writable, pick
+from mnistlib.config import Recipe, carried, receive, row_name
+from mnistlib.dataset import DigitData, split
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
+SECONDS_TO_ANSWER = 15
+ADDRESS = r"inproc://\S+|((tcp|tls)://)?[\w.:\[\]-]+:[0-9]{1,5}"
+_ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run to make: its row's name, what decides it, and the key that its record will have.
+
+    `sent` holds by value (cloudpickle) what the recipe names and a worker may not be able to
+    import, such as a network of a notebook.
+    """
+
+    name: str
+    recipe: Recipe
+    seed: int
+    key: str
+    sent: bytes
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that could not be made, and why, in one line."""
+
+    task: Task
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.task.name}, seed {self.task.seed}: {self.error}"
+
+
+class StudyError(UserError):
+    """Some runs of a study could not be made; all others were, and are saved."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        self.failures = sorted(failures, key=lambda failure: (failure.task.seed, failure.task.name))
+        lines = [f"  {failure}" for failure in self.failures]
+        super().__init__("\n".join([f"{len(lines)} failed, all other runs are saved:", *lines]))
+
+
+def validation_data(data: DigitData) -> DigitData:
+    """The fixed split of the training digits that recipes are chosen on; no test digits in it."""
+    fitting, validation = split(data.train)
+    return DigitData(fitting, validation, f"{data.name}, validation split", data.origin)
+
+
+def study(
+    recipes: Mapping[str, Recipe] | Iterable[Recipe],
+    seeds: Iterable[int],
+    data: DigitData,
+    folder: str | Path,
+    *,
+    jobs: int | None = None,
+    backend: str | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> list[runs.Run]:
+    """Every recipe from every seed, seed by seed: runs found in `folder` are reused, others made.
+
+    Each run computes with one thread in a process of its own, so that its bits depend neither on
+    `jobs` nor on where it is made. A run is saved as it ends, and put aside in `folder` after each
+    epoch: a study that was stopped, in whatever way, goes on where it was.
+
+    Args:
+        recipes: by the names that messages use, or without names.
+        seeds: integers from 0.
+        data: the digits; workers get them once each, not with every run.
+        folder: where records are found and put.
+        jobs: processes on this machine; by default one for each core.
+        backend: "loky" (processes of this machine) or "dask"; by default what `scheduler` needs.
+        scheduler: address of a Dask cluster's scheduler, such as "tcp://host:8786".
+        progress: show a bar with the number of runs and the time to go.
+
+    Raises:
+        UserError: `jobs`, `backend` or `scheduler` make no sense, no cluster answers, or
+            `folder` cannot be written to.
+        StudyError: at the end, where runs could not be made.
+    """
+    wanted = tasks(recipes, seeds, data.fingerprint)
+    found = {run.key: run for run in runs.load_all(folder)}
+    missing = [task for task in wanted if task.key not in found]
+    print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
+    failures = []
+    if missing:
+        folder = expect_writable(Path(folder)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            pool(backend, jobs, scheduler) as (workers, client),
+            closing(_make(missing, data, folder, workers, client)) as made,
+        ):
+            for outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                else:
+                    runs.save(outcome, folder)
+                    runs.unfinished(folder, outcome.key).unlink(missing_ok=True)
+                    found[outcome.key] = outcome
+    if failures:
+        raise StudyError(failures)
+    return [found[task.key] for task in wanted]
+
+
+def tasks(
+    recipes: Mapping[str, Recipe] | Iterable[Recipe], seeds: Iterable[int], fingerprint: str
+) -> list[Task]:
+    """Every recipe from every seed, each run once.
+
+    Seed by seed, so that a study that is stopped is a complete smaller one.
+    """
+    named = isinstance(recipes, Mapping)
+    pairs = recipes.items() if named else ((row_name(recipe), recipe) for recipe in recipes)
+    rows = [(name, recipe, cloudpickle.dumps(carried(recipe))) for name, recipe in pairs]
+    found: dict[str, Task] = {}
+    for seed in seeds:
+        for name, recipe, sent in rows:
+            key = runs.key(recipe, seed, fingerprint)
+            found.setdefault(key, Task(name, recipe, seed, key, sent))
+    return list(found.values())
+
+
+def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> runs.Run | Failure:
+    """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
+
+    Args:
+        task: the run to make.
+        data: the digits.
+        parent: the process that this one must not outlive, if it is not that process itself.
+        folder: the study's, a whole path; where this machine has it too, the run is put aside
+            there after each epoch, and goes on from there when it is made again.
+    """
+    if parent not in (None, os.getpid()):
+        _belong_to(parent)
+    try:
+        receive(cloudpickle.loads(task.sent))
+        if runs.key(task.recipe, task.seed, data.fingerprint) != task.key:
+            found = "the worker's digits or its version of mnistlib are not the driver's"
+            raise DataError(f"{found}; start the workers again from the same files")
+        from mnistlib.train import fit
+
+        shared = folder.is_dir() and os.access(folder, os.W_OK)
+        checkpoint = runs.unfinished(folder, task.key) if shared else None
+        how = {"device": "cpu", "threads": 1, "progress": False, "checkpoint": checkpoint}
+        with _ONE_AT_A_TIME:
+            return fit(task.recipe, data, task.seed, **how)
+    except Exception as error:
+        return Failure(task, _one_line(error))
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or ['(no message)'])[0]}"
+
+
+@cache  # once a process
+def _belong_to(parent: int) -> None:
+    """Leave Ctrl-C to the driver, and end when it does, even where it was killed.
+
+    Without this a worker whose driver is gone would train on for nobody.
+    """
+    tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which no killed process frees
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, args=[parent], daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _make(todo: Sequence[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
+    """Yield each run, or its Failure, as it ends.
+
+    When workers are lost, runs that were under way go on from where they were put aside; after
+    RESTARTS times what is left is given up.
+    """
+    left = {task.key: task for task in todo}
+    for restart in range(RESTARTS + 1):
+        try:
+            for outcome in _once(list(left.values()), data, folder, workers, client):
+                del left[outcome.task.key if isinstance(outcome, Failure) else outcome.key]
+                yield outcome
+            return
+        except Exception as error:  # not a run's own: attempt() returns those
+            lost = _one_line(error).partition(". ")[0]
+            if restart < RESTARTS:
+                tqdm.write(f"workers were lost ({lost}); {len(left)} runs again", sys.stderr)
+    for task in left.values():
+        times = f"workers were lost {RESTARTS + 1} times"
+        yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
+
+
+def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
+    if client is not None:
+        from distributed import as_completed
+
+        digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
+        given = {"data": digits, "parent": None, "folder": folder}
+        made = client.map(attempt, todo, pure=False, **given)
+        return (future.result() for future in as_completed(made, loop=client.loop))
+    parallel = joblib.Parallel(
+        n_jobs=min(workers, max(2, len(todo))),  # 1 would mean the driver itself
+        backend="loky",  # puts the digits into a file once, which all workers map into memory
+        return_as="generator_unordered",
+        pre_dispatch="all",
+        batch_size=1,  # a run is handed back, and saved, as soon as it ends
+    )
+    return parallel(joblib.delayed(attempt)(task, data, os.getpid(), folder) for task in todo)
+
+
+def check_options(backend=None, jobs: int | None = None, scheduler: str | None = None) -> str:
+    """The backend that study()'s options mean, or a UserError; starts nothing and asks nobody."""
+    backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs={jobs}; give a number from 1")
+    if scheduler and (jobs or backend != "dask"):
+        raise UserError("a scheduler goes with no other backend than dask and without jobs")
+    if scheduler and not re.fullmatch(ADDRESS, scheduler):
+        raise UserError(f"{scheduler}: no address of a scheduler; give one like tcp://host:8786")
+    return backend
+
+
+@contextmanager
+def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple]:
+    """The number of runs at a time, and the client of the Dask cluster that makes them, if any.
+
+    Raises:
+        UserError: as check_options(), or the cluster does not answer.
+    """
+    backend, jobs = check_options(backend, jobs, scheduler), jobs or joblib.cpu_count()
+    if backend == "loky":
+        yield jobs, None
+    elif scheduler:
+        with _connect(scheduler) as client:
+            yield _count_workers(client, scheduler), client
+    else:
+        from distributed import Client, LocalCluster
+
+        with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
+            here = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+            cluster = LocalCluster(**here)
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield jobs, client
+
+
+def _connect(scheduler: str) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        found = f"no scheduler answers ({error})"
+        raise UserError(f"{scheduler}: {found}; start one with: dask scheduler") from None
+
+
+def _count_workers(client: "Client", scheduler: str) -> int:
+    start = f"dask worker {scheduler} --nworkers auto --nthreads 1"
+    try:
+        client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
+    except TimeoutError:
+        raise UserError(f"{scheduler}: no workers; start them with: {start}") from None
+    threads = client.nthreads()
+    for address, n in threads.items():
+        if n != 1:  # torch has one random state a process
+            found = f"{address} makes {n} runs in one process"
+            raise UserError(f"{found}; start the workers with: {start}")
+    return len(threads)
+
+
+@contextmanager
+def on_ctrl_c(handler: object) -> Iterator[None]:
+    """What Ctrl-C does in here, and in processes that are started in here."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets signals there only
+        yield
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
