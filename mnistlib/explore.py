@@ -36,24 +36,16 @@ def repeats(*splits: Digits) -> int:
 
 
 def nearest(train: Digits, test: Digits, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k training images nearest to each test image, nearest first: both [n_test, k].
-
-    Distances are Euclidean, in pixels of full contrast; the indices are into the training images.
-    """
+    """Distances (in pixels of full contrast) and indices of the k nearest, both [n_test, k]."""
     index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(_flat(train))
     return index.kneighbors(_flat(test))
 
 
 def embed(digits: Digits, seed: int = 0) -> np.ndarray:
-    """The digits as points of a plane, float [n, 2], near images near each other.
-
-    Source: van der Maaten, Hinton, "Visualizing data using t-SNE", JMLR 9, 2008, on the first 50
-    principal components.
-    """
+    """Points of a plane, float [n, 2], near images near: t-SNE (van der Maaten and Hinton 2008)."""
     n = len(digits)
     reduced = PCA(min(50, n), svd_solver="full").fit_transform(_flat(digits))
-    look = {"perplexity": min(30, (n - 1) / 3), "init": "pca", "random_state": seed}
-    return TSNE(**look).fit_transform(reduced)
+    return TSNE(perplexity=min(30, (n - 1) / 3), random_state=seed).fit_transform(reduced)
 
 
 def _flat(digits: Digits) -> np.ndarray:
@@ -67,10 +59,7 @@ def neighbour_agreement(points: np.ndarray, labels: np.ndarray) -> float:
 
 
 def distorted(images, kind: str, n: int, factor: float = 1.0, seed: int = 0) -> np.ndarray:
-    """n versions of each image, uint8 [b, 28, 28], as training sees them: float [b, n, 28, 28].
-
-    `kind` is a name of config.AUGMENTATIONS, `factor` relative to augment.Strength's bounds.
-    """
+    """n versions of each image, uint8 [b, 28, 28], as training sees them: float [b, n, 28, 28]."""
     originals = torch.from_numpy(images).unsqueeze(1).float() / 255  # [b, 1, 28, 28]
     generator = torch.Generator().manual_seed(seed)
     draws = [distort(originals, kind, generator, DEFAULT.times(factor)) for _ in range(n)]

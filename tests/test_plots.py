@@ -212,17 +212,14 @@ def test_strips_have_a_dot_a_seed_and_the_mean_in_its_interval():
 
 def test_a_forest_shows_each_difference_in_points_with_its_verdict():
     columns = ["difference", "low", "high", "p_holm", "seeds", "verdict"]
-    rows = [
-        [0.002, 0.001, 0.003, 0.01, 10, "helps"],
-        [-0.001, -0.003, 0.001, 0.4, 9, "no evidence"],
-    ]
+    rows = [[0.002, 0.001, 0.003, 0.01, 10, "helps"], [-0.001, -0.003, 0.001, 0.4, 9, "hurts"]]
     ax = plots.forest(figure(), pd.DataFrame(rows, ["a", "b"], columns))
     bars = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:2]
     assert np.allclose(bars, [[0.1, 0.3], [-0.3, 0.1]])
-    words = ["helps   p = 0.010   n = 10", "no evidence   p = 0.400   n = 9"]
+    words = ["helps   p = 0.010   n = 10", "hurts   p = 0.400   n = 9"]
     assert plain(ax.texts) == words
     markers = [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1]
-    assert markers == [VERDICTS["helps"][1], VERDICTS["no evidence"][1]]
+    assert markers == [VERDICTS["helps"][1], VERDICTS["hurts"][1]]
 
 
 def test_both_ways_draws_each_technique_twice_in_points():
@@ -275,8 +272,6 @@ def test_percent_axis_has_the_decimals_that_its_ticks_need(limits, expected):
 
 def test_labels_are_readable_on_white():
     for colour in plots.COLOURS.values():
-        channels = np.array(to_rgb(legible(colour)))
-        linear = np.where(
-            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
-        )
+        parts = np.array(to_rgb(legible(colour)))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) > 4.5  # WCAG 2.1, AA

@@ -56,7 +56,7 @@ def bench(
     with TemporaryDirectory(prefix="mnistlib-bench-") as folder:
         job = Job(Path(folder), batches, threads)
         lay_out(data, job.folder, wanted)
-        heats = groupby(filter(wanted.__contains__, CONTESTANTS), _first_word)
+        heats = groupby((name for name in CONTESTANTS if name in wanted), _heat_of)
         rows = [row for _, heat in heats for row in _heat(list(heat), job, repetitions)]
     record = {"format": FORMAT, **_facts(data, job, repetitions), "rows": rows}
     write_bytes(Path(out), (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
@@ -65,7 +65,7 @@ def bench(
     return frame
 
 
-def _first_word(name: str) -> str:
+def _heat_of(name: str) -> str:
     return CONTESTANTS[name]["about"]["group"].split()[0]
 
 

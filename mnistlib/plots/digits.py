@@ -8,17 +8,8 @@ from matplotlib.axes import Axes
 from seaborn import color_palette
 
 from mnistlib.base import UserError
-from mnistlib.plots.style import (
-    FAINT,
-    MUTED,
-    SKY,
-    TEST,
-    TRAIN,
-    VERMILLION,
-    percent,
-    percent_axis,
-    short_percent,
-)
+from mnistlib.plots import style
+from mnistlib.plots.style import SKY, TEST, TRAIN, VERMILLION, percent, percent_axis, short_percent
 
 
 def digit_grid(images: np.ndarray, titles: Sequence[object] | None, axes, **look):
@@ -42,15 +33,14 @@ def digit_grid(images: np.ndarray, titles: Sequence[object] | None, axes, **look
 def bare(ax: Axes) -> Axes:
     """An axes for a picture: no ticks, no grid, a faint frame."""
     ax.set(xticks=[], yticks=[])
-    ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
+    ax.spines[:].set(visible=True, color=style.FAINT, linewidth=0.8)
     return ax
 
 
 def error_gallery(images, labels, predictions, confidence: np.ndarray, axes):
-    """Misread digits [n, 28, 28], each titled "label → prediction" with the confidence in it.
+    """Misread digits [n, 28, 28], each titled "label → prediction" with the confidence, float [n].
 
-    Labels and predictions are integers [n], `confidence` the softmax probability of the
-    prediction, float [n]. It is rounded down, so that only certainty is written as 100 %.
+    It is rounded down, so that only certainty is written as 100 %.
     """
     rows = zip(labels, predictions, np.floor(1000 * confidence) / 1000, strict=True)
     words = [f"{label} → {guess}\n{percent(sure, 1)}" for label, guess, sure in rows]
@@ -60,10 +50,7 @@ def error_gallery(images, labels, predictions, confidence: np.ndarray, axes):
 
 
 def augmentation_grid(originals: np.ndarray, variants: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """One row a digit on axes [n, 1 + k]: the original, then as training sees it.
-
-    `originals` are [n, 28, 28], `variants` [n, k, 28, 28], on the same scale.
-    """
+    """Originals [n, 28, 28], each beside its variants [n, k, 28, 28], on axes [n, 1 + k]."""
     rows = np.concatenate([originals[:, None], variants], axis=1)  # [n, 1 + k, 28, 28]
     digit_grid(rows.reshape(-1, *rows.shape[2:]), None, axes)
     axes[0, 0].set_title("original", fontsize=9, loc="center")
@@ -123,7 +110,7 @@ def class_balance(train_labels: np.ndarray, test_labels: np.ndarray, ax: Axes) -
         shares = np.bincount(labels, minlength=10) / len(labels)
         look = {"color": colour, "edgecolor": "white", "label": f"{word} (n = {len(labels):,})"}
         ax.bar(np.arange(10) + shift, shares, 0.4, **look)
-    ax.axhline(0.1, color=MUTED, linewidth=1, linestyle="--")
+    ax.axhline(0.1, color=style.MUTED, linewidth=1, linestyle="--")
     ax.set(xlabel="digit", ylabel="share of images", xticks=range(10))
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
     ax.grid(visible=False, axis="x")
@@ -135,15 +122,14 @@ def class_balance(train_labels: np.ndarray, test_labels: np.ndarray, ax: Axes) -
 def embedding(points: np.ndarray, labels: np.ndarray, ax: Axes) -> Axes:
     """Digits as points [n, 2] of a plane, each class of labels [n] named where it is densest.
 
-    Ten colours cannot all be told apart by everyone; the names carry the meaning. Only distances
-    mean something, so there are no ticks.
+    Ten colours cannot all be told apart by everyone: the names carry the meaning.
     """
     palette = np.array(color_palette("colorblind", 10))
     ax.scatter(*points.T, s=5, c=palette[labels], alpha=0.6, linewidths=0, rasterized=True)
-    style = {"fontsize": 15, "fontweight": "bold", "ha": "center", "va": "center"}
-    style["path_effects"] = [patheffects.withStroke(linewidth=3.5, foreground="white")]
+    look = {"fontsize": 15, "fontweight": "bold", "ha": "center", "va": "center"}
+    look["path_effects"] = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     for digit in np.unique(labels):
-        ax.text(*_densest(points[labels == digit]), str(digit), **style)
+        ax.text(*_densest(points[labels == digit]), str(digit), **look)
     ax.set_aspect("equal", adjustable="datalim")
     return bare(ax)
 

@@ -7,30 +7,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from mnistlib.plots import style
 from mnistlib.plots.curves import LEAST_ERROR, log_percent
-from mnistlib.plots.style import (
-    BLUE,
-    COLOURS,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    OTHER,
-    TEST,
-    TRAIN,
-    VERMILLION,
-    beside,
-    colours,
-    interval,
-    legend_above,
-    mark,
-    percent,
-    percent_axis,
-    rows,
-    title,
-)
+from mnistlib.plots.style import BLUE, MUTED, beside, colours, interval, percent, rows, title
 
-VERDICTS = {"helps": (BLUE, "o"), "hurts": (VERMILLION, "X"), "no evidence": (MUTED, "D")}
+VERDICTS = {"helps": (BLUE, "o"), "hurts": (style.VERMILLION, "X"), "no evidence": (MUTED, "D")}
 NARROW = 0.08  # of the axis: a segment below this has no room for its name
 
 
@@ -86,8 +67,8 @@ def strips(
 
 def _accuracies(ax: Axes, reference: float | None) -> Axes:
     if reference is not None:
-        mark(ax, reference, f"{percent(reference)}, LeCun et al. 1998")
-    percent_axis(ax.xaxis)
+        style.mark(ax, reference, f"{percent(reference)}, LeCun et al. 1998")
+    style.percent_axis(ax.xaxis)
     return ax
 
 
@@ -117,10 +98,13 @@ def shapes(ax: Axes, widths, accuracies, chosen: np.ndarray, name: str) -> Axes:
 
     The runs of the chosen shape, bool [n], are set apart under its name.
     """
-    for part, colour, label in ((~chosen, OTHER, "other shapes"), (chosen, COLOURS["mlp"], name)):
+    for part, colour, label in (
+        (~chosen, style.OTHER, "other shapes"),
+        (chosen, style.COLOURS["mlp"], name),
+    ):
         ax.plot(widths[part], accuracies[part], "o", color=colour, label=label)
     ax.set(xlabel="units of the first hidden layer", ylabel="validation accuracy")
-    percent_axis(ax.yaxis)
+    style.percent_axis(ax.yaxis)
     ax.legend(loc="lower right")
     return ax
 
@@ -145,13 +129,16 @@ def both_ways(ax: Axes, frame: pd.DataFrame, names: tuple[str, str]) -> Axes:
     Columns: alone, within, and each also with _low and _high, fractions; `names` of the two.
     """
     points = 100 * frame
-    looks = (("alone", BLUE, "o", -0.13), ("within", GREEN, "D", 0.13))  # those of the two models
+    looks = (
+        ("alone", BLUE, "o", -0.13),
+        ("within", style.GREEN, "D", 0.13),
+    )  # those of the two models
     for (column, colour, marker, shift), name in zip(looks, names, strict=True):
         places, low, high = np.arange(len(frame)) + shift, f"{column}_low", f"{column}_high"
         ax.hlines(places, points[low], points[high], color=colour, linewidth=2)
         ax.plot(points[column], places, marker, color=colour, markersize=6.5, label=name)
     ax.axvline(0, color=MUTED, linewidth=1)
-    legend_above(ax)
+    style.legend_above(ax)
     return rows(ax, frame.index, "what it adds to the test accuracy (points)")
 
 
@@ -165,7 +152,7 @@ def overlap(ax: Axes, a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> A
         left += part.sum()
     ax.set(yticks=[], xlabel="test images", ylim=(-0.5, 0.5))
     ax.grid(visible=False)
-    legend_above(ax)
+    style.legend_above(ax)
     return ax
 
 
@@ -176,11 +163,11 @@ def gap(ax: Axes, frame: pd.DataFrame) -> Axes:
     """
     places = range(len(frame))
     shown = frame[["training error", "test error"]].clip(lower=LEAST_ERROR)
-    ax.hlines(places, shown.min(axis=1), shown.max(axis=1), color=FAINT, linewidth=3)
-    for column, colour, marker in zip(shown, (TRAIN, TEST), ("s", "o"), strict=True):
+    ax.hlines(places, shown.min(axis=1), shown.max(axis=1), color=style.FAINT, linewidth=3)
+    for column, colour, marker in zip(shown, (style.TRAIN, style.TEST), ("s", "o"), strict=True):
         ax.plot(shown[column], places, marker, color=colour, markersize=7, label=column)
     log_percent(ax, "x")
-    legend_above(ax)
+    style.legend_above(ax)
     return rows(ax, frame.index, "share of digits that are misread (last epoch, mean over seeds)")
 
 
@@ -191,11 +178,11 @@ def speed(frame: pd.DataFrame, ax: Axes, floor: float | None = None) -> Axes:
     sums can beat the seconds of the `floor`.
     """
     for row, line in enumerate(frame.itertuples()):
-        ax.barh(row, line.seconds, 0.62, color=BLUE if line.ours else OTHER)
-        ax.hlines(row, line.low, line.high, color=INK, linewidth=1.2)
+        ax.barh(row, line.seconds, 0.62, color=BLUE if line.ours else style.OTHER)
+        ax.hlines(row, line.low, line.high, color=style.INK, linewidth=1.2)
         words = f"{line.seconds:.1f} s" + ("" if np.isnan(line.ratio) else f", {line.ratio:.1f}×")
         beside(ax, line.high, row, words, BLUE if line.ours else MUTED, fontsize=9)
     if floor is not None:
-        mark(ax, floor, f"floor: {floor:.1f} s at the speed of a matrix product", "left")
+        style.mark(ax, floor, f"floor: {floor:.1f} s at the speed of a matrix product", "left")
     ax.set_xlim(0, 1.22 * frame["high"].max())  # room for what is written at the longest bar
     return rows(ax, frame["title"], "seconds an epoch")
