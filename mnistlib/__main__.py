@@ -128,10 +128,13 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from mnistlib.bench import bench
+    from mnistlib.bench import QUICK, bench
     from mnistlib.dataset import load
 
-    bench(load(options.data), options)
+    given = {name: getattr(options, name) for name in ("batches", "repetitions", "threads")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    usual = QUICK if options.quick else {}
+    bench(load(options.data), options.only, options.out, **{**usual, **changes})
 
 
 COMMANDS = {  # what it does, in words, and its options as argparse has them

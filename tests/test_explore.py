@@ -26,11 +26,6 @@ def test_the_nearest_image_of_a_known_image_is_itself(tiny):
     assert distances[0, 2] == pytest.approx(np.sqrt((plain**2).sum()), rel=1e-4)
 
 
-def test_neighbours_in_the_plane_agree_where_classes_are_apart():
-    points = np.array([[0, 0], [0, 1], [9, 9], [9, 8], [0, 2.0]])
-    assert explore.neighbour_agreement(points, np.array([1, 1, 2, 2, 3])) == 4 / 5
-
-
 def test_the_map_puts_equal_images_together(tiny):
     images = np.repeat(tiny.train.images[:4], 5, axis=0)
     labels = np.repeat(np.arange(4), 5)
