@@ -1,26 +1,274 @@
-"""Notebooks executed, checked and turned into pages that open offline.
+"""The whole report: notebooks executed side by side, each a page of a book that opens offline."""
 
-Names are imported on first use, so that the command line's help needs none of them.
-"""
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from mnistlib.lazy import attach
+import nbformat
+import numpy as np
 
-_HOMES = {
-    "banner": "figures",
-    "in_short": "figures",
-    "plain": "figures",
-    "say": "figures",
-    "show": "figures",
-    "tell": "figures",
-    "check": "parameters",
-    "choice": "parameters",
-    "flag": "parameters",
-    "folder": "parameters",
-    "whole": "parameters",
-    "build": "building",
-    "refresh": "refreshing",
-}
+from mnistlib import base, confirmation
+from mnistlib.ablations import by_row, label
+from mnistlib.base import DataError, UserError, expanded, expect_writable, write_bytes
+from mnistlib.claims import family_words, judge
+from mnistlib.config import TITLES
+from mnistlib.dataset import load
+from mnistlib.headline import headline, readable
+from mnistlib.report import book
+from mnistlib.report.running import Job, NotebookError, run
+from mnistlib.runs import load_all
 
-__all__ = sorted(_HOMES)
+MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
+START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
 
-__getattr__, __dir__ = attach(__name__, _HOMES)
+
+@dataclass(frozen=True)
+class Page:
+    """One page: a notebook, run with some parameters.
+
+    Attributes:
+        notebook: the notebook's name without its ending.
+        label: a short name for links.
+        parameters: beside the folders, which each build sets.
+        variant: what tells pages of one notebook apart.
+        picture: the figure that stands for the page in the index; its first one if empty.
+        waits: whether it reads what pages before it write.
+    """
+
+    notebook: str
+    label: str
+    parameters: dict[str, object] = field(default_factory=dict)
+    variant: str = ""
+    picture: str = ""
+    waits: bool = False
+
+    @property
+    def slug(self) -> str:
+        """The name of the page's files."""
+        return f"{self.notebook}_{self.variant}" if self.variant else self.notebook
+
+
+def training_page(model: str) -> Page:
+    """The page that trains one model."""
+    return Page("02_train", f"Training: {TITLES[model]}", {"model": model}, model)
+
+
+PAGES = (
+    Page("01_data", "The digits", picture="01_augmentation.png"),
+    *(training_page(model) for model in ("lenet5", "mlp", "lenet5_reg")),
+    Page("03_compare", "The comparison", picture="03_seeds.png"),
+    Page("04_regularization", "Regularization", picture="04_forest.png"),
+    Page("05_report", "The report", {"runs_dir": "runs"}, picture="05_accuracy.png", waits=True),
+)
+
+
+def build(
+    out: str | Path = base.OUT / "report",
+    data_dir: str | Path | None = None,
+    pages: Sequence[Page] = PAGES,
+    notebooks: Path = base.NOTEBOOKS,
+    say: Callable[[str], None] = print,
+    **training: int,
+) -> None:
+    """Execute the notebooks and write the report, whose first page is index.html.
+
+    When a page fails, those that are finished stay. A report that was stopped, in whatever way,
+    goes on with the pages that are missing, unless anything that it is made from has changed.
+
+    Args:
+        out: the folder; emptied first if an earlier report, finished or of other settings, wrote
+            it.
+        data_dir: where the digits are; None looks where `load` looks.
+        pages: what to build, in order.
+        notebooks: the folder that holds the notebooks.
+        say: gets each line of progress.
+        training: parameters of the pages that train, such as epochs=1.
+
+    Raises:
+        UserError: the folder is someone else's, or a notebook failed; then the message names
+            notebook, cell and error.
+    """
+    out = expanded(out).resolve()
+    environment = _environment(data_dir)
+    _expect_own(out)  # before digits are looked for
+    digits = load(environment.get("MNIST_DIR")).fingerprint  # downloaded before the first page
+    given = [_parameters(page, training) for page in pages]
+    _begin(
+        out, _made_from([given, digits], [notebooks / f"{page.notebook}.ipynb" for page in pages])
+    )
+    jobs = []
+    for number, (page, parameters) in enumerate(zip(pages, given, strict=True), start=1):
+        target, title = out / f"{page.slug}.ipynb", f"[{number}/{len(pages)}] {page.slug}"
+        if target.exists():
+            say(f"{title} is there")
+            continue
+        source = notebooks / f"{page.notebook}.ipynb"
+        jobs.append(Job(title, str(source), str(target), str(out), parameters, page.waits))
+    long_first = sorted(jobs[::-1], key=lambda job: (job.waits, "model" not in job.parameters))
+    try:
+        run(long_first, environment, say)
+    except NotebookError:
+        book.write(out, pages)
+        raise
+    index = book.write(out, pages)
+    write_bytes(out / MARK, b"")  # nothing to go on with: the next one starts anew
+    say(f"open {index}")
+
+
+def _environment(data_dir: str | Path | None) -> dict[str, str]:
+    """The digits' folder travels as a variable: a parameter would be seen in the notebook.
+
+    It is a whole path, since kernels work in other folders.
+    """
+    given = data_dir or os.environ.get("MNIST_DIR")
+    if not given:
+        return {}
+    path = expanded(given).resolve()
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such folder; give the one that holds the digits")
+    return {"MNIST_DIR": str(path)}
+
+
+def _parameters(page: Page, training: dict[str, int]) -> dict[str, object]:
+    """What papermill gives a page; its kernel works in the report's folder, hence "."."""
+    return {**page.parameters, **(training if "model" in page.parameters else {}), "out_dir": "."}
+
+
+def _made_from(values: object, notebooks: Iterable[Path]) -> str:
+    """sha256 over settings, and path, size and time of change of code, notebooks and records."""
+    code = Path(__file__).resolve().parents[1].rglob("*.py")
+    files = sorted(
+        {*code, *notebooks, *base.RUNS.rglob("*.json"), *base.BENCH.parent.glob("*.json")}
+    )
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    about = [sys.version, version("torch"), values, states]
+    return sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _expect_own(out: Path) -> None:
+    """Make and mark the folder where it is new.
+
+    Raises:
+        UserError: it cannot be used, or holds files and no mark, so that they are someone's.
+    """
+    expect_writable(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        strange = any(out.iterdir()) and not (out / MARK).exists()
+    except OSError as error:
+        raise UserError(f"{out}: cannot be used ({error}); give another folder") from error
+    if strange:
+        raise UserError(
+            f"{out}: found files that no report wrote, expected an empty folder; give another"
+        )
+    (out / MARK).touch()
+
+
+def _begin(out: Path, made_from: str) -> None:
+    """Empty the folder, unless an unfinished report of the same `made_from` lies there."""
+    mark = out / MARK
+    if mark.read_text(encoding="utf-8", errors="replace") != made_from:
+        write_bytes(mark, b"")  # what is half emptied is nothing to go on with
+        for entry in out.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry != mark:
+                entry.unlink()
+    write_bytes(mark, made_from.encode())
+
+
+def refresh(
+    names: Sequence[str] = (),
+    folder: Path = base.NOTEBOOKS,
+    save_to: Path = base.FIGURES,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Execute notebooks on MNIST with their default parameters; write them, figures, the README.
+
+    Args:
+        names: such as "05_report"; all notebooks if there are none.
+        folder: where the notebooks are.
+        save_to: the folder for their figures.
+        say: gets each line of progress.
+
+    Raises:
+        DataError: the digits found here are not MNIST.
+        UserError: there is no such notebook, or a cell failed; then all stay as they were.
+    """
+    paths = [folder / f"{Path(name).stem}.ipynb" for name in names] or sorted(
+        folder.glob("*.ipynb")
+    )
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: there is no such notebook")
+    if (found := load().name) != "MNIST":
+        raise DataError(f"found {found}, expected MNIST; set MNIST_DIR to the folder with it")
+    with TemporaryDirectory() as scratch:
+        targets = [Path(scratch) / path.name for path in paths]
+        jobs = [
+            Job(p.stem, str(p), str(t), str(folder)) for p, t in zip(paths, targets, strict=True)
+        ]
+        run(jobs, _environment(None), say)
+        executed = [clean(nbformat.read(target, as_version=4)) for target in targets]
+    for path, notebook in zip(paths, executed, strict=True):
+        for name, picture in book.figures(notebook).items():
+            write_bytes(save_to / name, picture.png)
+        write_bytes(path, nbformat.writes(notebook).encode() + b"\n")
+    update()
+
+
+def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take out what differs from run to run, and note which sources were executed."""
+    ours = {**notebook.metadata.get("mnistlib", {}), "sources": source_hash(notebook)}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    language = notebook.metadata.get("language_info", {})
+    kept = {"kernelspec": kernel, "language_info": language, "mnistlib": ours}
+    notebook.metadata = nbformat.from_dict(kept)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if book.WIDGET not in out.get("data", {})]
+    return notebook
+
+
+def source_hash(notebook: nbformat.NotebookNode) -> str:
+    """sha256 over the sources of all code cells: it differs where outputs may be out of date."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return sha256("\0".join(sources).encode()).hexdigest()
+
+
+def results(folder: Path = base.RUNS) -> str:
+    """The headline table and the verdicts on techniques as Markdown, from a folder's records."""
+    runs = load_all(folder, strict=True)
+    study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
+    alone = study.added.iloc[1:].rename(index=label)
+    again = load_all(folder / confirmation.FOLDER.name, strict=True)
+    second = confirmation.words(confirmation.confirm(again, np.random.default_rng(0)))
+    table = book.markdown_table(readable(headline(runs)).reset_index())
+    return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)} {second}"
+
+
+def stated(readme: Path = base.ROOT / "README.md") -> str:
+    """What a README holds between its marks.
+
+    Raises:
+        DataError: the marks are missing.
+    """
+    found = re.search(f"{START}\n(.*?)\n{END}", readme.read_text(encoding="utf-8"), re.S)
+    if found is None:
+        raise DataError(f"{readme}: found no lines {START} and {END}; put the marks back")
+    return found[1]
+
+
+def update(readme: Path = base.ROOT / "README.md", folder: Path = base.RUNS) -> None:
+    """Put the present results into a README; the rest of it stays."""
+    text = readme.read_text(encoding="utf-8")
+    old, new = (f"{START}\n{table}\n{END}" for table in (stated(readme), results(folder)))
+    write_bytes(readme, text.replace(old, new).encode())
