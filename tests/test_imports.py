@@ -12,7 +12,7 @@ FLOORS = (  # from the ground; a name is that of a module or of a whole package
     {"config", "stats"},
     {"counting", "paired", "dataset"},
     {"runs", "model", "augment"},
-    {"batches", "optimizers", "weights", "ablations", "plots", "explore"},
+    {"batches", "optimizers", "weights", "ablations", "plots", "explore", "notebook"},
     {"loops", "headline", "verdicts", "provenance"},
     {"course", "confirmation"},
     {"claims"},

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -100,21 +100,16 @@ def build(
     environment = _environment(data_dir)
     _expect_own(out)  # before digits are looked for
     digits = load(environment.get("MNIST_DIR")).fingerprint  # downloaded before the first page
-    given = [_parameters(page, training) for page in pages]
-    _begin(
-        out, _made_from([given, digits], [notebooks / f"{page.notebook}.ipynb" for page in pages])
-    )
-    jobs = []
-    for number, (page, parameters) in enumerate(zip(pages, given, strict=True), start=1):
-        target, title = out / f"{page.slug}.ipynb", f"[{number}/{len(pages)}] {page.slug}"
-        if target.exists():
-            say(f"{title} is there")
-            continue
-        source = notebooks / f"{page.notebook}.ipynb"
-        jobs.append(Job(title, str(source), str(target), str(out), parameters, page.waits))
-    long_first = sorted(jobs[::-1], key=lambda job: (job.waits, "model" not in job.parameters))
+    jobs = [_job(page, notebooks, out, training) for page in pages]
+    _begin(out, _made_from([digits, [job.parameters for job in jobs]], jobs))
+    jobs = [replace(job, label=f"[{i}/{len(jobs)}] {job.label}") for i, job in enumerate(jobs, 1)]
+    missing = [job for job in jobs if not Path(job.target).exists()]
+    for job in jobs:
+        if job not in missing:
+            say(f"{job.label} is there")
+    trains = [job for job in missing if "model" in job.parameters]  # these take longest
     try:
-        run(long_first, environment, say)
+        run([*trains[::-1], *(j for j in missing if j not in trains)], environment, say)
     except NotebookError:
         book.write(out, pages)
         raise
@@ -137,16 +132,18 @@ def _environment(data_dir: str | Path | None) -> dict[str, str]:
     return {"MNIST_DIR": str(path)}
 
 
-def _parameters(page: Page, training: dict[str, int]) -> dict[str, object]:
-    """What papermill gives a page; its kernel works in the report's folder, hence "."."""
-    return {**page.parameters, **(training if "model" in page.parameters else {}), "out_dir": "."}
+def _job(page: Page, notebooks: Path, out: Path, training: dict[str, int]) -> Job:
+    """A page's job; its kernel works in the report's folder, hence "."."""
+    given = {**page.parameters, **(training if "model" in page.parameters else {}), "out_dir": "."}
+    source, target = notebooks / f"{page.notebook}.ipynb", out / f"{page.slug}.ipynb"
+    return Job(page.slug, str(source), str(target), str(out), given, page.waits)
 
 
-def _made_from(values: object, notebooks: Iterable[Path]) -> str:
+def _made_from(values: object, jobs: Iterable[Job]) -> str:
     """sha256 over settings, and path, size and time of change of code, notebooks and records."""
-    code = Path(__file__).resolve().parents[1].rglob("*.py")
+    code, kept = Path(__file__).resolve().parents[1].rglob("*.py"), base.RUNS.rglob("*.json")
     files = sorted(
-        {*code, *notebooks, *base.RUNS.rglob("*.json"), *base.BENCH.parent.glob("*.json")}
+        {*code, *kept, *base.BENCH.parent.glob("*.json"), *(Path(j.source) for j in jobs)}
     )
     states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     about = [sys.version, version("torch"), values, states]
@@ -203,9 +200,8 @@ def refresh(
         DataError: the digits found here are not MNIST.
         UserError: there is no such notebook, or a cell failed; then all stay as they were.
     """
-    paths = [folder / f"{Path(name).stem}.ipynb" for name in names] or sorted(
-        folder.glob("*.ipynb")
-    )
+    names = [Path(name).stem for name in names] or sorted(p.stem for p in folder.glob("*.ipynb"))
+    paths = [folder / f"{name}.ipynb" for name in names]
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: there is no such notebook")
@@ -213,16 +209,15 @@ def refresh(
         raise DataError(f"found {found}, expected MNIST; set MNIST_DIR to the folder with it")
     with TemporaryDirectory() as scratch:
         targets = [Path(scratch) / path.name for path in paths]
-        jobs = [
-            Job(p.stem, str(p), str(t), str(folder)) for p, t in zip(paths, targets, strict=True)
-        ]
+        both = zip(paths, targets, strict=True)
+        jobs = [Job(path.stem, str(path), str(target), str(folder)) for path, target in both]
         run(jobs, _environment(None), say)
         executed = [clean(nbformat.read(target, as_version=4)) for target in targets]
     for path, notebook in zip(paths, executed, strict=True):
         for name, picture in book.figures(notebook).items():
             write_bytes(save_to / name, picture.png)
         write_bytes(path, nbformat.writes(notebook).encode() + b"\n")
-    update()
+    write_bytes(base.ROOT / "README.md", readme().encode())
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -244,31 +239,23 @@ def source_hash(notebook: nbformat.NotebookNode) -> str:
     return sha256("\0".join(sources).encode()).hexdigest()
 
 
-def results(folder: Path = base.RUNS) -> str:
-    """The headline table and the verdicts on techniques as Markdown, from a folder's records."""
+def readme(folder: Path = base.RUNS, text: str | None = None) -> str:
+    """README.md with its results written anew from a folder's records; the rest of it stays.
+
+    Args:
+        folder: the records.
+        text: what README.md holds; None reads it.
+
+    Raises:
+        DataError: the marks around the results are missing.
+    """
+    text = (base.ROOT / "README.md").read_text(encoding="utf-8") if text is None else text
+    if (found := re.search(f"{START}\n(.*?)\n{END}", text, re.S)) is None:
+        raise DataError(f"README.md: found no lines {START} and {END}; put the marks back")
     runs = load_all(folder, strict=True)
     study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
-    alone = study.added.iloc[1:].rename(index=label)
+    alone = family_words("Added to LeNet-5 alone", study.added.iloc[1:].rename(index=label))
     again = load_all(folder / confirmation.FOLDER.name, strict=True)
     second = confirmation.words(confirmation.confirm(again, np.random.default_rng(0)))
     table = book.markdown_table(readable(headline(runs)).reset_index())
-    return f"{table}\n\n{family_words('Added to LeNet-5 alone', alone)} {second}"
-
-
-def stated(readme: Path = base.ROOT / "README.md") -> str:
-    """What a README holds between its marks.
-
-    Raises:
-        DataError: the marks are missing.
-    """
-    found = re.search(f"{START}\n(.*?)\n{END}", readme.read_text(encoding="utf-8"), re.S)
-    if found is None:
-        raise DataError(f"{readme}: found no lines {START} and {END}; put the marks back")
-    return found[1]
-
-
-def update(readme: Path = base.ROOT / "README.md", folder: Path = base.RUNS) -> None:
-    """Put the present results into a README; the rest of it stays."""
-    text = readme.read_text(encoding="utf-8")
-    old, new = (f"{START}\n{table}\n{END}" for table in (stated(readme), results(folder)))
-    write_bytes(readme, text.replace(old, new).encode())
+    return f"{text[: found.start(1)]}{table}\n\n{alone} {second}{text[found.end(1) :]}"

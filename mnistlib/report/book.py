@@ -40,7 +40,7 @@ SPANS = {"td": ["colspan", "rowspan"], "th": ["colspan", "rowspan"], "table": ["
 INDEX_ROW = re.compile(  # pandas gives the index's name a row of its own below the columns' names
     r"<th></th>((?:\s*<th>[^<]*</th>)+\s*</tr>)\s*<tr>\s*(<th>[^<]+</th>)(?:\s*<th></th>)+\s*</tr>"
 )
-WORDS = re.compile(r"<td>(?=[A-Za-z]|[^<]{24})")  # no number: starts at the left, may break
+WORDS = re.compile(r"<td>(?=[A-Za-z])|<t[dh]>(?=[^<]{24})")  # no number: at the left, may break
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,18 @@ def write(out: Path, pages: Sequence) -> Path:
             executed = out / path.name if path.parent.name == "_sources" else path
             if path.is_file():  # a notebook to be downloaded is the one that was executed
                 content = (executed if executed.exists() else path).read_bytes()
+                if path.suffix == ".html":
+                    content = _readable_aloud(content)
                 write_bytes(out / path.relative_to(html), content)
     return out / "index.html"
+
+
+def _readable_aloud(html: bytes) -> bytes:
+    """The theme's page, with no button named other than it reads, and all of it in some part."""
+    html = html.replace(b' aria-label="Toggle hidden content"', b"")
+    html = re.sub(rb'(button-field [^>]*) title="Search" aria-label="Search"', rb"\1", html)
+    part = b'<div role="region" aria-label="Title" class="sidebar-primary-item">'
+    return html.replace(b'<div class="sidebar-primary-item">', part, 1)
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,7 @@ def index(runs: Sequence[Run], cards: Sequence[Card]) -> str:
         parts += [_directive("image", f"figures/{cards[-1].figure}", alt, "")]
     grid = _directive("grid", "1 2 2 3", [":gutter: 3"], "\n\n".join(map(str, cards)))
     links = "\n".join(f"{card.label} <{card.slug}>" for card in cards)
+    links = f"Overview <self>\n{links}"
     return "\n\n".join(
         [*parts, "## The pages", grid, _directive("toctree", "", [":hidden:"], links)]
     )
@@ -235,4 +246,5 @@ def table(html: str) -> str:
     """A table as pandas writes it, and nothing else."""
     html = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", html)
     html = bleach.clean(html, TABLE, SPANS, strip=True)
-    return WORDS.sub('<td class="words">', INDEX_ROW.sub(r"\2\1", html))
+    html = INDEX_ROW.sub(r"\2\1", html).replace("<th></th>", "<td></td>")
+    return WORDS.sub(lambda match: match[0].replace(">", ' class="words">'), html)

@@ -12,7 +12,6 @@ extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton"]
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3
 myst_disable_syntax = ["html_block", "html_inline"]  # names from outside may look like HTML
-myst_all_links_external = False
 nb_execution_mode = "off"  # papermill has executed them
 nb_merge_streams = True
 nb_code_prompt_show, nb_code_prompt_hide = "Show code", "Hide code"
@@ -26,7 +25,6 @@ html_static_path = ["_static"]
 html_css_files = ["report.css"]
 html_context = {"default_mode": "auto"}
 html_theme_options = {
-    "home_page_in_toc": True,
     "toc_title": "On this page",
     "navbar_persistent": [],
     "footer_content_items": [],
@@ -42,7 +40,7 @@ def formula(tex: str, display: bool) -> str:
         html = TEX.convert_with_local_state(tex, displaystyle=display)
     except LatexError:
         html = f"<code>{escape(tex)}</code>"
-    return f'<div class="formula">{html}</div>' if display else html
+    return f'<div class="formula" tabindex="0">{html}</div>' if display else html
 
 
 def setup(app) -> None:

@@ -21,9 +21,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from mnistlib.base import ROOT, UserError, replacing
 
-CHILD = "from mnistlib.report.running import child; child()"
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # cores are for notebooks side by side
-QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONWARNINGS": "ignore"}
+CHILD = [sys.executable, "-W", "ignore", "-c", "from mnistlib.report.running import child; child()"]
+KERNELS = {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 class NotebookError(UserError):
@@ -32,14 +31,12 @@ class NotebookError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One notebook to execute.
+    """One notebook to execute: `source`, written whole and executed to `target` at the end.
 
     Attributes:
         label: for the lines of progress.
-        source: the notebook.
-        target: where it goes, executed; written in one step, at the end.
         folder: where its kernel works.
-        parameters: what papermill puts in; None for as it is.
+        parameters: what papermill puts in; None for the notebook as it is.
         waits: whether all jobs before it must have ended first.
     """
 
@@ -52,78 +49,62 @@ class Job:
 
 
 def run(jobs: Sequence[Job], environment: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Execute notebooks, as many at a time as this process may use cores.
+    """Execute notebooks in the order given, as many at a time as this process may use cores.
 
     When one fails, those that run come to their end, and no other begins. However this process
-    ends, those that run end with it.
-
-    Args:
-        jobs: in the order in which they begin, unless one waits.
-        environment: variables for the kernels, beside this process's own.
-        say: gets each line of progress.
+    ends, those that run end with it. `environment` is for the kernels, beside our own.
 
     Raises:
         NotebookError: a cell raised an error, or a kernel died.
     """
-    waiting, failures = list(jobs), []
-    running: dict[Job, tuple[Popen, float]] = {}
-    variables = {**os.environ, **ONE_THREAD, **QUIET, **environment}
+    waiting, failures, running = list(jobs), [], {}
     try:
         while running or (waiting and not failures):
-            for job in (
-                [] if failures else [job for job in waiting if _ready(job, waiting, running)]
-            ):
-                if len(running) < joblib.cpu_count():
-                    waiting.remove(job)
-                    say(f"{job.label} …")
-                    running[job] = _start(job, variables), time.monotonic()
-            for job in [job for job, (process, _) in running.items() if process.poll() is not None]:
-                process, began = running.pop(job)
-                failures += [text for text in [process.stdout.read().decode().strip()] if text]
-                ended = "failed" if process.returncode else "done"
-                say(f"{job.label} {ended} in {_clock(time.monotonic() - began)}")
+            free = not failures and len(running) < joblib.cpu_count()
+            if waiting and free and not (running and waiting[0].waits):
+                job = waiting.pop(0)
+                say(f"{job.label} …")
+                running[job] = _start(job, {**os.environ, **KERNELS, **environment})
+            for job in [job for job, process in running.items() if process.poll() is not None]:
+                told = running.pop(job).communicate()[0].decode().strip().rpartition("\n")[2]
+                failed = not told.startswith("done")
+                failures += [told or f"{job.label}: its process died"] * failed
+                say(f"{job.label} {'failed' if failed else told}")
             time.sleep(0.05)
     finally:
-        for process, _ in running.values():
+        for process in running.values():
             process.stdin.close()
-        for process, _ in running.values():
+        for process in running.values():
             process.wait()
+            process.stdout.close()
     if failures:
         raise NotebookError("; ".join(failures))
 
 
-def _ready(job: Job, waiting: list[Job], running: Mapping) -> bool:
-    return not job.waits or (not running and waiting[0] == job)
-
-
 def _start(job: Job, variables: Mapping[str, str]) -> Popen:
-    """The job's process: a session of its own, since Ctrl-C reaches it by the pipe to it."""
-    command = [sys.executable, "-c", CHILD]
-    process = Popen(command, stdin=PIPE, stdout=PIPE, env=variables, start_new_session=True)  # noqa: S603
+    """The job's process: in a session of its own, since what ends it is the end of the pipe."""
+    process = Popen(CHILD, stdin=PIPE, stdout=PIPE, env=variables, start_new_session=True)  # noqa: S603
     process.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
     process.stdin.flush()
     return process
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
-
-
 def child() -> None:
-    """The job that a line on standard input tells; ends when that is closed.
+    """Execute the job that a line on standard input tells, and tell in a line what came of it.
 
-    What stopped the notebook is told in a line on standard output.
+    When standard input is closed, this ends, and its kernel with it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    began = time.monotonic()
     try:
         job = Job(**json.loads(sys.stdin.readline()))
         Thread(target=_end_with_parent, daemon=True).start()
         execute(job)
+        minutes, seconds = divmod(int(time.monotonic() - began), 60)
+        print(f"done in {minutes}:{seconds:02d} min" if minutes else f"done in {seconds} s")
     except UserError as error:
         print(error)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -134,18 +115,18 @@ def _end_with_parent() -> None:
 
 
 def execute(job: Job) -> None:
-    """Execute one notebook here; where a cell fails, it is kept beside the target's name.
+    """Execute one notebook here; one that fails is kept beside the target.
 
     Raises:
         NotebookError: as run.
     """
-    target, source = Path(job.target), Path(job.source)
+    source, target = Path(job.source), Path(job.target)
     stopped = target.with_suffix(".stopped.ipynb")
     stopped.unlink(missing_ok=True)
     with replacing(target) as temporary:
         try:
             papermill.execute_notebook(
-                *(str(path).replace("{", "{{").replace("}", "}}") for path in (source, temporary)),
+                *(re.sub(r"([{}])", r"\1\1", str(path)) for path in (source, temporary)),
                 job.parameters,
                 kernel_name="python3",  # whatever name an editor left in the notebook
                 language="python",
@@ -175,9 +156,8 @@ def _tidy(path: Path, folders: Sequence[object]) -> None:
     """Take times and folders of this machine out of an executed notebook, in place."""
     notebook = nbformat.read(path, as_version=4)
     for part in (notebook, *notebook.cells):
-        part.metadata.pop("papermill", None)
-        part.metadata.pop("execution", None)
-    notebook.metadata.pop("widgets", None)
+        for name in ("papermill", "execution", "widgets"):
+            part.metadata.pop(name, None)
     text = nbformat.writes(notebook)
     for folder in sorted({str(folder) for folder in folders if folder}, key=len, reverse=True):
         name = re.escape(json.dumps(folder, ensure_ascii=False)[1:-1])
