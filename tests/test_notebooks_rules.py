@@ -2,13 +2,16 @@
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 
-from mnistlib.base import NOTEBOOKS
+from mnistlib.base import NOTEBOOKS, ROOT
 from mnistlib.report import source_hash
 from mnistlib.report.book import WIDGET
 from mnistlib.report.conf import formula
@@ -129,3 +132,14 @@ def test_its_links_to_files_lead_somewhere(notebook):
     for text in prose(notebook):
         for url in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (NOTEBOOKS / Path(url)).exists(), url
+
+
+def test_lint_looks_at_notebooks_here_and_at_none_that_papermill_wrote(tmp_path):
+    bad = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os;x  =1")])
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("out", "trial", "notebooks/new"):  # as in a download that is no git checkout
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nbformat.write(bad, tmp_path / f"{name}.ipynb")
+    call = [sys.executable, "-m", "ruff", "format", "--check", "."]
+    told = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert re.findall(r"\S+\.ipynb", told) == ["notebooks/new.ipynb"]
