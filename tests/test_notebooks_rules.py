@@ -12,7 +12,7 @@ import papermill
 import pytest
 
 from mnistlib.base import NOTEBOOKS, ROOT
-from mnistlib.report import source_hash
+from mnistlib.report import KERNEL, source_hash
 from mnistlib.report.book import WIDGET
 from mnistlib.report.conf import formula
 
@@ -41,7 +41,7 @@ def outputs(notebook):
 
 def test_is_valid_with_the_plain_kernel_and_no_leftovers(notebook):
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.kernelspec == KERNEL
     assert set(notebook.metadata) == {"kernelspec", "language_info", "mnistlib"}
     assert notebook.metadata.language_info.keys() >= {"codemirror_mode", "mimetype", "version"}
     assert notebook.metadata.language_info.file_extension == ".py"

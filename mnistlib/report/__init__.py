@@ -27,6 +27,8 @@ from mnistlib.report.running import Job, NotebookError, run
 from mnistlib.runs import load_all
 
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
+# as JupyterLab writes it: another one makes a notebook look changed when it is opened
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
 
 
@@ -156,16 +158,10 @@ def _expect_own(out: Path) -> None:
     Raises:
         UserError: it cannot be used, or holds files and no mark, so that they are someone's.
     """
-    expect_writable(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        strange = any(out.iterdir()) and not (out / MARK).exists()
-    except OSError as error:
-        raise UserError(f"{out}: cannot be used ({error}); give another folder") from error
-    if strange:
-        raise UserError(
-            f"{out}: found files that no report wrote, expected an empty folder; give another"
-        )
+    expect_writable(out).mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()) and not (out / MARK).exists():
+        found = "found files that no report wrote, expected an empty folder"
+        raise UserError(f"{out}: {found}; give another")
     (out / MARK).touch()
 
 
@@ -223,9 +219,8 @@ def refresh(
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Take out what differs from run to run, and note which sources were executed."""
     ours = {**notebook.metadata.get("mnistlib", {}), "sources": source_hash(notebook)}
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     language = notebook.metadata.get("language_info", {})
-    kept = {"kernelspec": kernel, "language_info": language, "mnistlib": ours}
+    kept = {"kernelspec": KERNEL, "language_info": language, "mnistlib": ours}
     notebook.metadata = nbformat.from_dict(kept)
     for cell in notebook.cells:
         if cell.cell_type == "code":

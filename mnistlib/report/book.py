@@ -132,11 +132,9 @@ def index(runs: Sequence[Run], cards: Sequence[Card]) -> str:
         alt = [f":alt: {_quoted(cards[-1].alt)}"]
         parts += [_directive("image", f"figures/{cards[-1].figure}", alt, "")]
     grid = _directive("grid", "1 2 2 3", [":gutter: 3"], "\n\n".join(map(str, cards)))
-    links = "\n".join(f"{card.label} <{card.slug}>" for card in cards)
-    links = f"Overview <self>\n{links}"
-    return "\n\n".join(
-        [*parts, "## The pages", grid, _directive("toctree", "", [":hidden:"], links)]
-    )
+    links = ["Overview <self>", *(f"{card.label} <{card.slug}>" for card in cards)]
+    contents = _directive("toctree", "", [":hidden:"], "\n".join(links))
+    return "\n\n".join([*parts, "## The pages", grid, contents])
 
 
 def markdown_table(frame) -> str:
@@ -160,12 +158,10 @@ def _prepare(page, out: Path, source: Path, names: Mapping[str, str]) -> Card:
     for name, picture in found.items():
         write_bytes(source / "figures" / name, picture.png)
     cells = [part for cell in notebook.cells for part in _parts(cell, names)]
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    heading = re.search(r"(?m)^# +(.+)$", text)
+    heading = re.match(r"# +(.+)", cells[0].source) if cells else None
     title = heading[1] if heading else page.label
     if heading and page.variant:  # pages of one notebook are told apart in links and search
-        first = next(cell for cell in cells if heading[0] in cell.source)
-        first.source = first.source.replace(heading[0], f"# {title} ({page.label})", 1)
+        cells[0].source = f"# {title} ({page.label}){cells[0].source[heading.end() :]}"
     about = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     ready = v4.new_notebook(cells=cells, metadata={**about, "language_info": {"name": "python"}})
     write_bytes(source / f"{page.slug}.ipynb", nbformat.writes(ready).encode())
@@ -238,7 +234,7 @@ def _defused(text: str, names: Mapping[str, str]) -> str:
         slug = names.get(Path(match[2]).stem)
         return f"[{match[1]}]({slug}.ipynb{match[3] or ''})" if slug else match[1]
 
-    text = re.sub(r"([`~:]{3,}\s*)\{", r"\1", text)
+    text = re.sub(r"([`~:]{3,}[ \t]*)\{", r"\1", text)
     return re.sub(r"!?\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)]*)?\)", link, text)
 
 
