@@ -58,14 +58,12 @@ class Page:
         return f"{self.notebook}_{self.variant}" if self.variant else self.notebook
 
 
-def training_page(model: str) -> Page:
-    """The page that trains one model."""
-    return Page("02_train", f"Training: {TITLES[model]}", {"model": model}, model)
-
-
 PAGES = (
     Page("01_data", "The digits", picture="01_augmentation.png"),
-    *(training_page(model) for model in ("lenet5", "mlp", "lenet5_reg")),
+    *(
+        Page("02_train", f"Training: {TITLES[model]}", {"model": model}, model)
+        for model in ("lenet5", "mlp", "lenet5_reg")
+    ),
     Page("03_compare", "The comparison", picture="03_seeds.png"),
     Page("04_regularization", "Regularization", picture="04_forest.png"),
     Page("05_report", "The report", {"runs_dir": "runs"}, picture="05_accuracy.png", waits=True),

@@ -50,17 +50,25 @@ class Picture:
     png: bytes
     alt: str
     width: int
+    caption: str
 
 
 def figures(notebook: NotebookNode) -> dict[str, Picture]:
     """Each figure that `show` left in an executed notebook, by its name."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    captions = {_ours(output).get("caption"): output for output in outputs}
     found = {}
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        name = output.get("metadata", {}).get("mnistlib", {}).get("figure")
-        if name and NAME.fullmatch(name):
+    for output in outputs:
+        name = str(_ours(output).get("figure"))
+        if NAME.fullmatch(name) and name in captions:
             image, png = output.metadata["image/png"], base64.b64decode(output.data["image/png"])
-            found[name] = Picture(png, str(image["alt"]), int(image["width"]))
+            said = captions[name].data["text/markdown"].removeprefix("**Figure.** ")
+            found[name] = Picture(png, str(image.alt), int(image.width), said)
     return found
+
+
+def _ours(output: NotebookNode) -> dict:
+    return output.get("metadata", {}).get("mnistlib", {})
 
 
 def write(out: Path, pages: Sequence) -> Path:
@@ -165,7 +173,7 @@ def _prepare(page, out: Path, source: Path, names: Mapping[str, str]) -> Card:
     about = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     ready = v4.new_notebook(cells=cells, metadata={**about, "language_info": {"name": "python"}})
     write_bytes(source / f"{page.slug}.ipynb", nbformat.writes(ready).encode())
-    kept = notebook.metadata.get("mnistlib", {}).get("outputs_from") == "runs" and not page.waits
+    kept = _ours(notebook).get("outputs_from") == "runs" and not page.waits
     name = page.picture if page.picture in found else next(iter(found), "")
     return Card(page.label, title, page.slug, name, found[name].alt if name else "", kept)
 
@@ -179,13 +187,9 @@ def _parts(cell: NotebookNode, names: Mapping[str, str]) -> Iterator[NotebookNod
         return  # the parameters that count are in papermill's cell
     folded = ["hide-input"] if FOLDED.search(cell.source) or "injected-parameters" in tags else []
     part = v4.new_code_cell(cell.source, metadata={"tags": folded})
-    captions = {
-        output.metadata.mnistlib.caption: output.data["text/markdown"]
-        for output in cell.outputs
-        if "caption" in output.get("metadata", {}).get("mnistlib", {})
-    }
+    pictures = figures(nbformat.from_dict({"cells": [cell]}))
     for output in cell.outputs:
-        box = _box(output, captions, names)
+        box = _box(output, pictures, names)
         if box:
             yield from [part, v4.new_markdown_cell(box)]
             part = v4.new_code_cell("", metadata={"tags": ["remove-input"]})
@@ -195,19 +199,17 @@ def _parts(cell: NotebookNode, names: Mapping[str, str]) -> Iterator[NotebookNod
         yield part
 
 
-def _box(output: NotebookNode, captions: Mapping[str, str], names: Mapping[str, str]) -> str | None:
+def _box(output: NotebookNode, pictures: Mapping, names: Mapping[str, str]) -> str | None:
     """What is to be a figure or a box, in Markdown; None for other outputs, "" for captions."""
-    ours = output.get("metadata", {}).get("mnistlib", {})
-    if "caption" in ours:
+    if "caption" in _ours(output):
         return ""
-    if NAME.fullmatch(str(ours.get("figure"))):
-        name, image = ours["figure"], output.metadata["image/png"]
-        options = [f":name: {Path(name).stem}", f":alt: {_quoted(str(image['alt']))}"]
-        text = captions.get(name, "").removeprefix("**Figure.** ")
-        options += [f":width: {int(image['width'])}px"]
-        return _directive("figure", f"figures/{name}", options, _defused(text, names))
-    if ours.get("role") in BOXES:
-        title, kind = BOXES[ours["role"]]
+    if (name := _ours(output).get("figure")) in pictures:
+        picture = pictures[name]
+        options = [f":name: {Path(name).stem}", f":alt: {_quoted(picture.alt)}"]
+        options += [f":width: {picture.width}px"]
+        return _directive("figure", f"figures/{name}", options, _defused(picture.caption, names))
+    if (role := _ours(output).get("role")) in BOXES:
+        title, kind = BOXES[role]
         text = re.sub(r"(?m)^> ?", "", output.data["text/markdown"]).partition("** ")[2]
         return _directive("admonition", title, [f":class: {kind}"], _defused(text, names))
     return None
