@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import joblib
@@ -21,7 +20,7 @@ import pytest
 from mnistlib import report
 from mnistlib.base import NOTEBOOKS, ROOT, UserError
 from mnistlib.dataset import export
-from mnistlib.report import MARK, PAGES, Page, book, build
+from mnistlib.report import MARK, Page, book, build
 from mnistlib.report.conf import formula
 from mnistlib.report.running import NotebookError
 
@@ -52,29 +51,6 @@ def write(path, *sources, prose="", kernel=None):
     if kernel:
         notebook.metadata.kernelspec = {"name": kernel, "display_name": "P", "language": "python"}
     nbformat.write(notebook, path)
-
-
-class Active(HTMLParser):
-    """What of a page would run that is not the theme's, or load."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.found, self.within = [], ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        self.within = tag
-        told = [f"{tag} {name}={value}" for name, value in attributes if "evil" in str(value)]
-        loads = [value or "" for name, value in attributes if name in ("src", "href")]
-        told += [url for url in loads if re.match(r"//|javascript:|https?:.*\.(js|css|png)", url)]
-        self.found += told
-
-    def handle_endtag(self, tag):
-        self.within = ""
-
-    def handle_data(self, data):
-        if self.within in ("script", "style") and "evil" in data:
-            self.found.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +101,9 @@ def test_a_page_shows_figures_boxes_tables_and_parameters(made):
 
 def test_what_is_hostile_runs_nothing_and_nothing_is_loaded(made):
     for path in made.out.glob("*.html"):
-        assert Active(path.read_text()).found == [], path
+        html = path.read_text()
+        assert re.findall(r"<[^>]*evil[^>]*>|<script[^>]*>[^<]*evil|javascript:", html) == [], path
+        assert re.findall(r"""(?:src|href)=["']?(?:https?:)?//[^>]+(?:js|css|png)""", html) == []
     html = (made.out / "02_hostile.html").read_text()
     assert "in the table" in html
     assert 'href="01_good_mlp.html#x"' in html
@@ -246,7 +224,3 @@ def test_refreshed_notebooks_hold_outputs_and_whole_metadata(tmp_path, monkeypat
     assert notebook.metadata.mnistlib.sources == report.source_hash(notebook)
     assert ". 1\n" in json.dumps(notebook.cells[2].outputs).replace("\\n", "\n")
     assert (tmp_path / "01_a.png").exists()
-
-
-def test_each_page_has_files_of_its_own():
-    assert len({page.slug for page in PAGES}) == len(PAGES)

@@ -84,8 +84,7 @@ def build(
     goes on with the pages that are missing, unless anything that it is made from has changed.
 
     Args:
-        out: the folder; emptied first if an earlier report, finished or of other settings, wrote
-            it.
+        out: the folder; emptied first if it holds a report that is finished or of other settings.
         data_dir: where the digits are; None looks where `load` looks.
         pages: what to build, in order.
         notebooks: the folder that holds the notebooks.
@@ -102,20 +101,25 @@ def build(
     digits = load(environment.get("MNIST_DIR")).fingerprint  # downloaded before the first page
     jobs = [_job(page, notebooks, out, training) for page in pages]
     _begin(out, _made_from([digits, [job.parameters for job in jobs]], jobs))
-    jobs = [replace(job, label=f"[{i}/{len(jobs)}] {job.label}") for i, job in enumerate(jobs, 1)]
-    missing = [job for job in jobs if not Path(job.target).exists()]
-    for job in jobs:
-        if job not in missing:
-            say(f"{job.label} is there")
-    trains = [job for job in missing if "model" in job.parameters]  # these take longest
     try:
-        run([*trains[::-1], *(j for j in missing if j not in trains)], environment, say)
+        _run_missing(jobs, environment, say)
     except NotebookError:
         book.write(out, pages)
         raise
     index = book.write(out, pages)
     write_bytes(out / MARK, b"")  # nothing to go on with: the next one starts anew
     say(f"open {index}")
+
+
+def _run_missing(jobs: Sequence[Job], environment: dict[str, str], say: Callable) -> None:
+    """Execute the pages that are not there, first those that train: they take longest."""
+    jobs = [replace(job, label=f"[{i}/{len(jobs)}] {job.label}") for i, job in enumerate(jobs, 1)]
+    missing = [job for job in jobs if not Path(job.target).exists()]
+    for job in jobs:
+        if job not in missing:
+            say(f"{job.label} is there")
+    trains = [job for job in missing if "model" in job.parameters]
+    run([*trains[::-1], *(job for job in missing if job not in trains)], environment, say)
 
 
 def _environment(data_dir: str | Path | None) -> dict[str, str]:
