@@ -1,8 +1,9 @@
-# Everything here sets itself up: Python 3.10 or newer and make are all it needs.
+# Everything here sets itself up: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
+CORES = $(shell $(PY) -c "import joblib; print(joblib.cpu_count())")  # those it may use
 
 .DEFAULT_GOAL := help
 .PHONY: help report test lab notebooks clean
@@ -16,14 +17,15 @@ report: $(READY) ## run the notebooks and write out/report/index.html
 test: $(READY) ## all that CI checks: lint, format, tests, notebooks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest
-	$(PY) -m pytest --nbval notebooks
+	$(PY) -m pytest -n $(CORES) -m "not alone"
+	$(PY) -m pytest -m alone
+	$(PY) -m pytest -n $(CORES) --dist loadscope --nbval notebooks
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
 
 notebooks: $(READY) ## run the notebooks in place on MNIST, to be committed
-	$(PY) -m mnistlib.report refresh
+	$(PY) -c "from mnistlib.report import refresh; refresh()"
 
 clean: ## delete the virtual environment, out/ and caches; digits and runs stay
 	rm -rf $(VENV) out mnistlib.egg-info .pytest_cache .ruff_cache .hypothesis
@@ -31,8 +33,8 @@ clean: ## delete the virtual environment, out/ and caches; digits and runs stay
 
 # The stamp comes last, so that an interrupted installation is taken up again.
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-	  echo "error: $(PYTHON) is missing or older than Python 3.10; try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: $(PYTHON) is missing or older than Python 3.11; try: make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) lacks the module venv; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -56,3 +56,13 @@ def no_mnist_dir(monkeypatch):
 def _balanced(digits: Digits, per_class: int) -> Digits:
     index = [np.flatnonzero(digits.labels == label)[:per_class] for label in range(10)]
     return digits.take(np.stack(index, 1).ravel(), digits.name)
+
+
+ALONE = ("test_bench", "test_kills", "test_report", "test_study")  # starts of names of files
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that kill processes or take times run by themselves, after all others."""
+    for item in items:
+        if item.path.stem.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)

@@ -87,14 +87,14 @@ def do_study(folder: Path) -> None:
 
 def do_report(folder: Path) -> None:
     """Three small pages, one of which takes its time."""
-    from mnistlib.report import building
+    from mnistlib import report
 
     sources = ["print(6 * 7)", "import time; time.sleep(0.3); print('slept')", "print('last')"]
-    pages = [building.Page(f"0{number}_page", "A page") for number in range(len(sources))]
+    pages = [report.Page(f"0{number}_page", "A page") for number in range(len(sources))]
     for page, source in zip(pages, sources, strict=True):
-        _write_notebook(folder / "notebooks" / page.source, source)
+        _write_notebook(folder / "notebooks" / f"{page.notebook}.ipynb", source)
     if not (folder / "report" / "index.html").exists():  # a whole report would be made anew
-        building.build(folder / "report", pages=pages, notebooks=folder / "notebooks", say=len)
+        report.build(folder / "report", pages=pages, notebooks=folder / "notebooks", say=len)
 
 
 def _write_notebook(path: Path, source: str) -> None:

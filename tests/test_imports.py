@@ -8,11 +8,11 @@ import pytest
 from mnistlib.base import ROOT
 
 FLOORS = (  # from the ground; a name is that of a module or of a whole package
-    {"base", "lazy"},
+    {"base"},
     {"dataset", "stats"},
     {"model", "augment"},
     {"config", "counting"},
-    {"runs", "plots", "explore"},
+    {"runs", "plots", "explore", "notebook"},
     {"course", "comparison"},
     {"train"},
     {"study", "session"},

@@ -2,16 +2,19 @@
 
 import ast
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 
-from mnistlib.base import NOTEBOOKS
-from mnistlib.report.formulas import mathml
-from mnistlib.report.parameters import assigned
-from mnistlib.report.refreshing import WIDGET, source_hash
+from mnistlib.base import NOTEBOOKS, ROOT
+from mnistlib.report import KERNEL, source_hash
+from mnistlib.report.book import WIDGET
+from mnistlib.report.conf import formula
 
 NOTEBOOK_FILES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 LONGEST_CELL = 15  # lines
@@ -36,14 +39,12 @@ def outputs(notebook):
     return [output for cell in code(notebook) for output in cell.outputs]
 
 
-def test_there_are_notebooks():
-    assert NOTEBOOK_FILES
-
-
 def test_is_valid_with_the_plain_kernel_and_no_leftovers(notebook):
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.kernelspec == KERNEL
     assert set(notebook.metadata) == {"kernelspec", "language_info", "mnistlib"}
+    assert notebook.metadata.language_info.keys() >= {"codemirror_mode", "mimetype", "version"}
+    assert notebook.metadata.language_info.file_extension == ".py"
     assert not any(WIDGET in output.get("data", {}) for output in outputs(notebook))
 
 
@@ -55,9 +56,6 @@ def test_was_executed_from_top_to_bottom_in_one_run(notebook):
 def test_outputs_are_those_of_the_present_sources(notebook):
     message = "outputs are out of date; run: make notebooks"
     assert notebook.metadata.mnistlib.sources == source_hash(notebook), message
-
-
-def test_says_what_its_outputs_are_made_from(notebook):
     assert notebook.metadata.mnistlib.outputs_from in ("MNIST", "runs")
 
 
@@ -100,29 +98,16 @@ def test_says_early_what_it_reads_and_writes_and_what_came_out(notebook):
     assert any("**In short.**" in out.get("data", {}).get("text/markdown", "") for out in early)
 
 
-def test_explains_each_parameter_in_its_one_cell_of_parameters(notebook):
-    cells = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
-    assert len(cells) == 1
-    lines = [line for line in cells[0].source.splitlines() if line.strip()]
-    assert [line for line in lines if not re.match(r"\w+: \w+ = .+  # \S", line)] == []
-    assert [line for line in lines if line.count("=") != 1] == []  # papermill skips others
-    assert len(assigned(cells[0].source)) == len(lines)
-
-
-def test_papermill_tells_every_parameter_with_its_help(notebook, request):
-    path = NOTEBOOKS / f"{request.node.callspec.id}.ipynb"
-    cell = next(c for c in code(notebook) if "parameters" in c.metadata.get("tags", []))
-    found = papermill.inspect_notebook(str(path))
-    assert list(found) == list(assigned(cell.source))
-    assert all(parameter["help"] for parameter in found.values())
-
-
-def test_checks_its_parameters_in_the_next_code_cell(notebook):
+def test_explains_and_checks_each_parameter(notebook, request):
     cells = code(notebook)
-    place = next(i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", []))
+    [place] = [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])]
+    lines = [line for line in cells[place].source.splitlines() if line.strip()]
+    assert [line for line in lines if not re.match(r"\w+: \w+ = [^=]+  # \S", line)] == []
+    found = papermill.inspect_notebook(str(NOTEBOOKS / f"{request.node.callspec.id}.ipynb"))
+    assert [line.partition(":")[0] for line in lines] == list(found)
+    assert all(parameter["help"] for parameter in found.values())
     assert "check(" in cells[place + 1].source
-    for name in assigned(cells[place].source):
-        assert re.search(rf"\b{name}=", cells[place + 1].source), name
+    assert [name for name in found if f"{name}=" not in cells[place + 1].source] == []
 
 
 def test_each_figure_has_alt_text_and_a_caption_below(notebook):
@@ -140,10 +125,21 @@ def test_explains_more_than_it_computes(notebook):
 def test_its_formulas_can_be_set_without_a_network(notebook):
     for text in prose(notebook):
         for block, inline in re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", text, re.S):
-            mathml(block or inline)
+            assert "<code>" not in formula(block or inline, display=bool(block))
 
 
 def test_its_links_to_files_lead_somewhere(notebook):
     for text in prose(notebook):
         for url in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (NOTEBOOKS / Path(url)).exists(), url
+
+
+def test_lint_looks_at_notebooks_here_and_at_none_that_papermill_wrote(tmp_path):
+    bad = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os;x  =1")])
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("out", "trial", "notebooks/new"):  # as in a download that is no git checkout
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nbformat.write(bad, tmp_path / f"{name}.ipynb")
+    call = [sys.executable, "-m", "ruff", "format", "--check", "."]
+    told = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert re.findall(r"\S+\.ipynb", told) == ["notebooks/new.ipynb"]

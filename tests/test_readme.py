@@ -3,36 +3,26 @@ import re
 import pytest
 
 from mnistlib.base import ROOT, DataError
-from mnistlib.report.readme import END, START, results, stated, update
+from mnistlib.report import readme
 
-README = ROOT / "README.md"
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_results_are_those_of_the_records():
-    assert stated() == results(), "the README's table is out of date; run: make notebooks"
+    assert readme() == TEXT, "the README's table is out of date; run: make notebooks"
 
 
-def test_it_is_short_and_its_files_exist():
-    text = README.read_text()
-    assert len(text.split()) < 700
-    for path in re.findall(r"\]\((?!https?:|#)([^)]+)\)", text):
+def test_it_is_short_and_its_files_and_commands_exist():
+    assert len(TEXT.split()) < 700
+    for path in re.findall(r"\]\((?!https?:|#)([^)]+)\)", TEXT):
         assert (ROOT / path).exists(), path
-
-
-def test_its_commands_are_targets_of_the_makefile():
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    assert set(re.findall(r"^make (\w+)", README.read_text(), re.M)) <= set(targets)
+    assert set(re.findall(r"^make (\w+)", TEXT, re.M)) <= set(targets)
 
 
-def test_an_update_changes_the_table_alone(tmp_path):
-    copy = tmp_path / "README.md"
-    copy.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-    update(copy)
-    assert copy.read_text() == f"before\n{START}\n{results()}\n{END}\nafter\n"
-
-
-def test_missing_marks_are_an_error(tmp_path):
-    copy = tmp_path / "README.md"
-    copy.write_text("nothing")
+def test_only_what_stands_between_the_marks_is_written_anew():
+    changed = TEXT.replace("| LeNet-5 | 99", "| LeNet-5 | 98")
+    assert changed != TEXT
+    assert readme(text=changed) == TEXT
     with pytest.raises(DataError, match="put the marks back"):
-        stated(copy)
+        readme(text="nothing")

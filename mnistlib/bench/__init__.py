@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timezone
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -100,7 +100,7 @@ def _facts(data: DigitData, job: Job, repetitions: int) -> dict:
     cpu = named[1] if named else platform.processor() or platform.machine()
     sizes = {"n_train": len(data.train), "n_test": len(data.test), "is_sample": data.is_sample}
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpu": cpu, "cores": cpu_count(), "threads": job.threads},
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow")},
         "dataset": {"name": data.name, **sizes},

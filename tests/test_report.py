@@ -1,0 +1,226 @@
+"""Whole reports, from small notebooks that are executed and bound for it."""
+
+import json
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import joblib
+import nbformat
+import nbformat.v4 as nb
+import pandas as pd
+import psutil
+import pytest
+
+from mnistlib import report
+from mnistlib.base import NOTEBOOKS, ROOT, UserError
+from mnistlib.dataset import export
+from mnistlib.report import MARK, Page, book, build
+from mnistlib.report.conf import formula
+from mnistlib.report.running import NotebookError
+
+DEFAULTS = 'model: str = "mlp"  # m\nseed: int = 0  # s\nout_dir: str = ""  # o'
+GOOD = """from matplotlib.figure import Figure
+import os, pandas as pd
+from mnistlib.notebook import check, choice, folder, in_short, show, whole
+given = check(globals(), model=choice(["mlp"]), seed=whole(), out_dir=folder("."))
+in_short("It is **so**.")
+print(os.getcwd(), os.environ["OMP_NUM_THREADS"])
+show(Figure(figsize=(2, 1)), "01_a.png", "Up; n = 1.", 'A "line": up', given.out_dir / "figures")"""
+TABLE = "pd.DataFrame({'a': [1], 'b': ['word']}, index=pd.Index(['x'], name='row'))"
+HOSTILE = """from IPython.display import HTML, Javascript, Markdown, display
+bad = "<script>evil()</script><img src=x onerror='evil()'>"
+display(HTML(bad + "<table onclick='evil()'><tr><td>in the table</td></tr></table>"))
+display(Javascript("evil()"), Markdown(f"{bad}\\n\\n```{{raw}} html\\n{bad}\\n```"))
+print(bad)"""
+MEETING = """import time; from pathlib import Path
+Path("{}").touch()
+while not Path("{}").exists(): time.sleep(0.01)"""
+
+
+def write(path, *sources, prose="", kernel=None):
+    cells = [nb.new_markdown_cell(f"# What is in {path.stem}?\n\n{prose}")]
+    cells += [nb.new_code_cell(source) for source in sources]
+    cells[1].metadata["tags"] = ["parameters"]
+    notebook = nb.new_notebook(cells=cells)
+    if kernel:
+        notebook.metadata.kernelspec = {"name": kernel, "display_name": "P", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A report of four pages, the third of which fails, in a folder with a hostile name."""
+    folder = tmp_path_factory.mktemp("made")
+    hostile = "<script>evil()</script>\n\n```{raw} html\n<script>evil()</script>\n```\n"
+    links = "[ours](01_good.ipynb#x), [file](../secret.py), [web](https://example.org/) $k^2$\n\n"
+    write(folder / "01_good.ipynb", DEFAULTS, GOOD, TABLE, kernel="python3111jvsc74a57bd0")
+    write(folder / "02_hostile.ipynb", DEFAULTS, HOSTILE, prose=links + hostile)
+    write(folder / "03_bad.ipynb", DEFAULTS, "x = 1", "raise ValueError('no\\nway')")
+    write(folder / "04_late.ipynb", DEFAULTS, "1")
+    labels = ("Good", {"model": "mlp"}, "mlp"), ("Hostile",), ("Bad",), ("Late",)
+    names = ("01_good", "02_hostile", "03_bad", "04_late")
+    pages = [Page(n, *rest, waits=n == "04_late") for n, rest in zip(names, labels, strict=True)]
+    out, lines = folder / "{x} <img src=x onerror=evil()>", []
+    with pytest.raises(NotebookError) as caught:
+        build(out, pages=pages, notebooks=folder, say=lines.append, seed=3)
+    return SimpleNamespace(out=out, pages=pages, folder=folder, lines=lines, error=caught.value)
+
+
+def test_finished_pages_stay_and_the_message_names_the_cell(made):
+    told = r"03_bad\.ipynb stopped in code cell 3 of 3: ValueError: no way \(.*stopped\.ipynb\)"
+    assert re.fullmatch(told, str(made.error))
+    there = {path.stem for path in made.out.glob("*.html")}
+    assert {"01_good_mlp", "02_hostile", "index", "search"} <= there
+    assert not {"03_bad", "04_late"} & there
+    assert not any("04_late" in line for line in made.lines)
+    assert any(re.fullmatch(r"\[1/4\] 01_good_mlp done in \d+ s", line) for line in made.lines)
+
+
+def test_a_page_shows_figures_boxes_tables_and_parameters(made):
+    html = (made.out / "01_good_mlp.html").read_text()
+    assert 'alt="A &quot;line&quot;: up"' in html
+    assert re.search(r'caption-number">Fig. 1 .*caption-text">Up; n = 1\.', html)
+    assert re.search(r'class="admonition-title">In short<.*\s*<p>It is <strong>so', html)
+    assert re.search(r"<th>row</th>\s*<th>a</th>\s*<th>b</th>", html)
+    assert '<td class="words">word</td>' in html
+    assert "What is in 01_good? (Good)" in html
+    assert 'seed</span> <span class="o">=</span> <span class="mi">3' in html
+    assert html.count("<summary") == 2  # folded: parameters, imports
+    assert (made.out / "figures" / "01_a.png").exists()
+    downloaded = made.out / "_sources" / "01_good_mlp.ipynb"
+    assert downloaded.read_bytes() == (made.out / "01_good_mlp.ipynb").read_bytes()
+    for path in (downloaded, made.out / "01_good_mlp.html"):
+        assert str(made.folder) not in path.read_text()
+
+
+def test_what_is_hostile_runs_nothing_and_nothing_is_loaded(made):
+    for path in made.out.glob("*.html"):
+        html = path.read_text()
+        assert re.findall(r"<[^>]*evil[^>]*>|<script[^>]*>[^<]*evil|javascript:", html) == [], path
+        assert re.findall(r"""(?:src|href)=["']?(?:https?:)?//[^>]+(?:js|css|png)""", html) == []
+    html = (made.out / "02_hostile.html").read_text()
+    assert "in the table" in html
+    assert 'href="01_good_mlp.html#x"' in html
+    assert "secret.py" not in html
+    assert 'href="https://example.org/"' in html
+    assert "<msup>" in html
+
+
+def test_a_stopped_report_goes_on_unless_what_it_is_made_from_has_changed(
+    tmp_path, tiny, monkeypatch
+):
+    def first_page_only(jobs, *_):
+        if jobs[0].source.endswith("01_a.ipynb"):
+            write(tmp_path / "out" / "01_a.ipynb", "1")
+        raise KeyboardInterrupt
+
+    def goes_on(**options):
+        lines = []
+        with pytest.raises(KeyboardInterrupt):
+            build(out, pages=pages, notebooks=tmp_path, say=lines.append, **options)
+        return lines == ["[1/2] 01_a is there"]
+
+    monkeypatch.setattr(report, "run", first_page_only)
+    write(tmp_path / "01_a.ipynb", DEFAULTS)
+    write(tmp_path / "02_b.ipynb", DEFAULTS)
+    pages, out = (
+        (Page("01_a", "A", {"model": "mlp"}), Page("02_b", "B", waits=True)),
+        tmp_path / "out",
+    )
+    export(tiny, tmp_path / "digits")
+    for options in ({}, {"seed": 1}, {"seed": 1, "data_dir": tmp_path / "digits"}):
+        assert not goes_on(**options)
+        assert goes_on(**options)
+    write(tmp_path / "02_b.ipynb", DEFAULTS, "2")
+    assert not goes_on(**options)
+    monkeypatch.setattr(report, "run", lambda *_: None)
+    monkeypatch.setattr(book, "write", lambda *_: "index.html")
+    build(out, pages=pages, notebooks=tmp_path, say=len, **options)
+    monkeypatch.setattr(report, "run", first_page_only)
+    assert not goes_on(**options)  # that one was whole
+    assert {path.name for path in out.iterdir()} == {MARK, "01_a.ipynb"}
+
+
+def test_notebooks_run_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    write(tmp_path / "01_a.ipynb", DEFAULTS, MEETING.format("a", "b"))
+    write(tmp_path / "02_b.ipynb", DEFAULTS, MEETING.format("b", "a"))
+    monkeypatch.setattr(book, "write", lambda out, pages: out / "index.html")
+    pages = (Page("01_a", "A"), Page("02_b", "B"))
+    build(tmp_path / "out", pages=pages, notebooks=tmp_path, say=len)
+    assert len(list((tmp_path / "out").glob("*.ipynb"))) == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_however_a_report_is_stopped_its_kernels_end(how, tmp_path):
+    write(tmp_path / "01_a.ipynb", DEFAULTS, "open('began', 'w'); import time; time.sleep(600)")
+    code = "import sys; from pathlib import Path; from mnistlib.report import Page, build\n"
+    code += "build('out', pages=[Page('01_a', 'A')], notebooks=Path('.').resolve())"
+    call = [sys.executable, "-c", code]
+    paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+    driver = subprocess.Popen(call, cwd=tmp_path, env=paths, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "out" / "began").exists():
+        assert driver.poll() is None
+        time.sleep(0.05)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    assert len(children) >= 2  # papermill's process and the kernel
+    driver.send_signal(how)
+    driver.wait(timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+
+
+def test_digits_travel_as_a_whole_path_and_must_be_there(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="there is no such folder"):
+        build(tmp_path / "out", data_dir=tmp_path / "none")
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    assert report._environment(None) == {"MNIST_DIR": str(tmp_path / "digits")}
+    runpy.run_path(str(NOTEBOOKS / "conftest.py"))
+    assert os.environ["MNIST_DIR"] == str(tmp_path / "digits")
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(UserError, match="no report wrote"):
+        build(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_the_index_is_loud_about_the_sample_and_says_which_pages_are_about_mnist(monkeypatch):
+    monkeypatch.setattr(book, "headline", lambda runs: None)
+    monkeypatch.setattr(book, "readable", lambda _: pd.DataFrame({"accuracy": ["99 %"]}))
+    run = SimpleNamespace(dataset={"name": "sample", "n_train": 8, "n_test": 4})
+    cards = [book.Card("L", "T?", "slug", "", "", kept) for kept in (True, False)]
+    text = book.index([run], cards)
+    assert "This is not MNIST" in text
+    assert text.count("about MNIST: from the records") == 1
+    assert "This is not MNIST" not in book.index([], cards)
+
+
+def test_a_formula_is_drawn_without_a_network_and_its_text_is_escaped():
+    html = formula(r"\begin{array}{lr} a & 1 \\ \hline b & 2{,}000 \end{array}", display=True)
+    assert html.count("<mtr>") == 2
+    assert "border-top" in html
+    assert "<script>" not in formula(r"\text{<script>}", False) + formula(r"\foo{<script>}", False)
+
+
+def test_refreshed_notebooks_hold_outputs_and_whole_metadata(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "load", lambda: SimpleNamespace(name="MNIST"))
+    monkeypatch.setattr(report.base, "ROOT", tmp_path)
+    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text())
+    write(tmp_path / "01_good.ipynb", DEFAULTS, GOOD)
+    report.refresh(["01_good"], tmp_path, tmp_path, say=len)
+    notebook = nbformat.read(tmp_path / "01_good.ipynb", as_version=4)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "mnistlib"}
+    assert notebook.metadata.language_info.file_extension == ".py"
+    assert notebook.metadata.mnistlib.sources == report.source_hash(notebook)
+    assert ". 1\n" in json.dumps(notebook.cells[2].outputs).replace("\\n", "\n")
+    assert (tmp_path / "01_a.png").exists()
