@@ -131,18 +131,12 @@ def normalise(images: np.ndarray) -> np.ndarray:
 
 
 def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tuple[Digits, Digits]:
-    """Split digits by class into a part to train on and a part to choose recipes on.
+    """Split n digits by class into a part to train on and a part to choose recipes on.
 
-    The same at every call, whatever seed a training uses: numpy's legacy `RandomState`, whose
-    stream is frozen (NEP 19), orders the digits of each class. Both parts keep the given order.
-
-    Args:
-        digits: what to split, n digits.
-        n_validation: size of the second part; n // 12, which is 5,000 of 60,000, unless given.
-        seed: of the order; 0 is the split that all recipes of the project were chosen on.
-
-    Raises:
-        UserError: n_validation leaves one of the parts empty.
+    The second has n_validation digits (n // 12, which is 5,000 of 60,000, unless given), and seed 0
+    is the split that all recipes were chosen on. The same at every call, whatever seed a training
+    uses: numpy's legacy `RandomState`, whose stream is frozen (NEP 19), orders the digits of each
+    class. Both parts keep the given order. UserError where one would be empty.
     """
     n, random = len(digits), np.random.RandomState(seed)
     size = n // 12 if n_validation is None else n_validation

@@ -4,7 +4,6 @@ tarfile and Pillow do the work; what they let pass in silence, or would take hou
 for, is checked here. Archives are read in memory and never extracted.
 """
 
-import os
 import re
 import struct
 import sys
@@ -64,13 +63,11 @@ def said(name: str) -> set[str]:
 
 def _pictures_in(top: Path) -> Iterator[Path]:
     """By name, whatever they are: a broken link must be told of, not passed over."""
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    for where, folders, names in os.walk(top, onerror=refuse, followlinks=True):
-        folders[:] = [f for f in sorted(folders) if Path(where) == top and not f.startswith(".")]
-        yield from (Path(where, name) for name in sorted(names) if _is_picture(name))
+    for path in top.iterdir():
+        if _is_picture(path.name):
+            yield path
+        elif path.is_dir() and not path.name.startswith("."):
+            yield from (inner for inner in path.iterdir() if _is_picture(inner.name))
 
 
 def are_in(folder: Path) -> bool:
@@ -85,7 +82,7 @@ def _is_picture(name: str) -> bool:
 
 def _files(folder: Path) -> Pictures:
     found, total = [], 0
-    for file in _pictures_in(folder):
+    for file in sorted(_pictures_in(folder)):
         with expecting(PICTURE, file, "check its permissions, or remove it"):
             content = read_bytes(file, MAX_PICTURE)
         found.append((file.relative_to(folder).as_posix(), content))

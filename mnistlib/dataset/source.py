@@ -196,13 +196,9 @@ def download(
 ) -> None:
     """Fetch the files that `folder` lacks, gzipped, each from the first mirror that has it right.
 
-    What is there with the right content stays; one process at a time downloads.
-
-    Args:
-        folder: where to; made if need be.
-        mirrors: addresses that end in a slash, tried in turn.
-        files: sha256 of the uncompressed content by name, without .gz.
-        seconds: how long a mirror may take until it answers.
+    What is there with the right content stays; one process at a time downloads. `files` has the
+    sha256 of each uncompressed content, a mirror's address ends in a slash, and it may take
+    `seconds` until it answers.
 
     Raises:
         DataError: the folder cannot be written, or no mirror has all that is missing.
@@ -249,12 +245,13 @@ def _fetch(url: str, seconds: float) -> bytes:
         raise TimeoutError(f"no answer within {seconds:g} s") from None
     if isinstance(answer, Exception):
         raise answer
-    answer.raise_for_status()
     content = bytearray()
-    for piece in answer.iter_content(2**16):
-        content += piece
-        if len(content) > idx.MAX_PACKED:
-            raise ValueError(f"more than {idx.MAX_PACKED:,} bytes")
+    with answer:
+        answer.raise_for_status()
+        for piece in answer.iter_content(2**16):
+            content += piece
+            if len(content) > idx.MAX_PACKED:
+                raise ValueError(f"more than {idx.MAX_PACKED:,} bytes")
     return bytes(content)
 
 

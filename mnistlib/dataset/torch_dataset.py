@@ -34,9 +34,6 @@ class MNIST(Dataset):
         transform: called on each PIL image; an augmentation only for training digits.
         size: height and width; more than 28 adds background around the digit (LeNet-5: 32).
 
-    Attributes:
-        digits: the digits behind the items.
-
     Raises:
         DataError: data_dir holds no digits, or a file in it is damaged.
         UserError: an argument means nothing, or `train` contradicts the name of data_dir.
