@@ -215,7 +215,8 @@ def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client)
         from distributed import as_completed
 
         digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
-        given = {"data": digits, "parent": None, "folder": folder}
+        parent = os.getpid() if client.cluster else None  # other machines' outlive the driver
+        given = {"data": digits, "parent": parent, "folder": folder}
         made = client.map(attempt, todo, pure=False, **given)
         return (future.result() for future in as_completed(made, loop=client.loop))
     parallel = joblib.Parallel(
