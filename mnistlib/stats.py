@@ -36,15 +36,13 @@ class McNemar(NamedTuple):
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson's interval of a proportion, such as one network's accuracy; it is over test images.
 
-    Within 0 to 1, and of good coverage near them (Brown, Cai, DasGupta, Statist. Sci. 16, 2001).
-
     Raises:
         UserError: not 0 <= successes <= n with n >= 1, or confidence not between 0 and 1.
     """
     if not (0 <= successes <= n and n >= 1 and 0 < confidence < 1):
         found = f"found {successes} successes of {n} and confidence {confidence}"
         raise UserError(f"{found}; expected 0 <= successes <= n, n >= 1, and a fraction")
-    return Interval(*stats.binomtest(successes, n).proportion_ci(confidence, "wilson"))
+    return Interval(*map(float, stats.binomtest(successes, n).proportion_ci(confidence, "wilson")))
 
 
 def mcnemar(a_correct: np.ndarray, b_correct: np.ndarray) -> McNemar:
@@ -71,14 +69,10 @@ def mcnemar(a_correct: np.ndarray, b_correct: np.ndarray) -> McNemar:
 def bootstrap_mean(
     values: Sequence[float] | np.ndarray, rng: np.random.Generator | int, confidence: float = 0.95
 ) -> Interval:
-    """BCa bootstrap interval of a mean (Efron 1987); over seeds where each value is one seed's.
+    """BCa bootstrap interval of a mean (Efron 1987), values [n]; over seeds where each is a seed's.
 
     It never reaches past the smallest and greatest value, and so is too narrow for a handful of
     them: state n beside it. Equal values give an interval of no width.
-
-    Args:
-        values: float [n], n >= 2.
-        rng: what draws, or its seed.
 
     Raises:
         UserError: fewer than 2 values, or one that is not finite.
@@ -150,10 +144,7 @@ def probability_of_better(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """How often each digit was taken for each: int64 [10, 10], row = label, column = prediction.
-
-    Args:
-        labels, predictions: integers [n], 0 to 9, in the same order of images.
+    """How often each of n labels was predicted as which digit: int64 [10, 10], a row a label.
 
     Raises:
         UserError: shapes differ, or values other than whole numbers from 0 to 9.
@@ -166,10 +157,7 @@ def confusion(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 
 def per_class_error(matrix: np.ndarray) -> np.ndarray:
-    """Share of each digit's images that were taken for another: float [10]; nan where it has none.
-
-    `matrix` are counts [10, 10] as from confusion().
-    """
+    """confusion()'s share of each digit that was taken for another, [10]; nan where it has none."""
     images = matrix.sum(axis=1)
     wrong = images - np.diagonal(matrix)
     return np.divide(wrong, images, out=np.full(len(images), np.nan), where=images > 0)

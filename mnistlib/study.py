@@ -14,32 +14,28 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cloudpickle
 import joblib
 from tqdm.auto import tqdm
 
 from mnistlib import runs
-from mnistlib.base import DataError, UserError, expect_writable, pick
+from mnistlib.base import DataError, UserError, expect_writable, pick, within
 from mnistlib.config import Recipe, carried, receive, row_name
 from mnistlib.dataset import DigitData, split
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
+MAX_JOBS = 1024
 ADDRESS = r"inproc://\S+|((tcp|tls)://)?[\w.:\[\]-]+:[0-9]{1,5}"
 _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run to make: its row's name, what decides it, and the key that its record will have.
+    """One run to make: its row's name, what decides it, the key that its record will have.
 
-    `sent` holds by value (cloudpickle) what the recipe names and a worker may not be able to
-    import, such as a network of a notebook.
+    `sent`: a network or technique that a worker may not be able to import, by value (cloudpickle).
     """
 
     name: str
@@ -103,8 +99,7 @@ def study(
         progress: show a bar with the number of runs and the time to go.
 
     Raises:
-        UserError: `jobs`, `backend` or `scheduler` make no sense, no cluster answers, or
-            `folder` cannot be written to.
+        UserError: options make no sense, no cluster answers, `folder` cannot be written to.
         StudyError: at the end, where runs could not be made.
     """
     wanted = tasks(recipes, seeds, data.fingerprint)
@@ -134,10 +129,7 @@ def study(
 def tasks(
     recipes: Mapping[str, Recipe] | Iterable[Recipe], seeds: Iterable[int], fingerprint: str
 ) -> list[Task]:
-    """Every recipe from every seed, each run once.
-
-    Seed by seed, so that a study that is stopped is a complete smaller one.
-    """
+    """Each run once, seed by seed, so that a study that is stopped is a complete smaller one."""
     named = isinstance(recipes, Mapping)
     pairs = recipes.items() if named else ((row_name(recipe), recipe) for recipe in recipes)
     rows = [(name, recipe, cloudpickle.dumps(carried(recipe))) for name, recipe in pairs]
@@ -152,12 +144,9 @@ def tasks(
 def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> runs.Run | Failure:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
-    Args:
-        task: the run to make.
-        data: the digits.
-        parent: the process that this one must not outlive, if it is not that process itself.
-        folder: the study's, a whole path; where this machine has it too, the run is put aside
-            there after each epoch, and goes on from there when it is made again.
+    Where this machine has the study's folder too (a whole path), the run is put aside there after
+    each epoch, and goes on from there when it is made again. `parent` is the process that this one
+    must not outlive, if it is not that process itself.
     """
     if parent not in (None, os.getpid()):
         _belong_to(parent)
@@ -190,13 +179,13 @@ def _belong_to(parent: int) -> None:
     tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which no killed process frees
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, args=[parent], daemon=True).start()
 
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _make(todo: Sequence[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
@@ -226,7 +215,8 @@ def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client)
         from distributed import as_completed
 
         digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
-        given = {"data": digits, "parent": None, "folder": folder}
+        parent = os.getpid() if client.cluster else None  # other machines' outlive the driver
+        given = {"data": digits, "parent": parent, "folder": folder}
         made = client.map(attempt, todo, pure=False, **given)
         return (future.result() for future in as_completed(made, loop=client.loop))
     parallel = joblib.Parallel(
@@ -242,8 +232,7 @@ def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client)
 def check_options(backend=None, jobs: int | None = None, scheduler: str | None = None) -> str:
     """The backend that study()'s options mean, or a UserError; starts nothing and asks nobody."""
     backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
-    if jobs is not None and jobs < 1:
-        raise UserError(f"jobs={jobs}; give a number from 1")
+    within("jobs", 1 if jobs is None else jobs, 1, MAX_JOBS)
     if scheduler and (jobs or backend != "dask"):
         raise UserError("a scheduler goes with no other backend than dask and without jobs")
     if scheduler and not re.fullmatch(ADDRESS, scheduler):
@@ -274,7 +263,8 @@ def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) ->
             yield jobs, client
 
 
-def _connect(scheduler: str) -> "Client":
+def _connect(scheduler: str):
+    """A distributed.Client."""
     from distributed import Client
 
     try:
@@ -284,17 +274,15 @@ def _connect(scheduler: str) -> "Client":
         raise UserError(f"{scheduler}: {found}; start one with: dask scheduler") from None
 
 
-def _count_workers(client: "Client", scheduler: str) -> int:
+def _count_workers(client, scheduler: str) -> int:
     start = f"dask worker {scheduler} --nworkers auto --nthreads 1"
     try:
         client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
     except TimeoutError:
         raise UserError(f"{scheduler}: no workers; start them with: {start}") from None
     threads = client.nthreads()
-    for address, n in threads.items():
-        if n != 1:  # torch has one random state a process
-            found = f"{address} makes {n} runs in one process"
-            raise UserError(f"{found}; start the workers with: {start}")
+    if set(threads.values()) != {1}:  # torch has one random state a process
+        raise UserError(f"{scheduler}: found workers of several threads; start them with: {start}")
     return len(threads)
 
 

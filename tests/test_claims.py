@@ -93,12 +93,6 @@ def test_three_must_be_confirmed(study, second):
     )
 
 
-def test_a_second_look_that_is_not_complete_supports_nothing(study):
-    assert supported(study, None).index(False) == 5
-    told = "Retried from 20 fresh seeds: not complete yet."
-    assert evidence(study, None, "by fresh seeds") == told
-
-
 def test_three_must_help_alone(study, second):
     names = [f"lenet5 + {name}" for name in ORDER]
     study.added.loc[names[2:], "verdict"] = "no evidence"

@@ -91,13 +91,6 @@ def test_images_can_be_left_out(rng):
     assert frame.loc["other", "difference"] == 0
 
 
-def test_equal_gains_tie_whatever_accuracies_they_are_differences_of(rng):
-    # ±4 images: as accuracies, 0.984 − 0.980 and 0.979 − 0.983 are no opposites
-    a, b = (16, 21, 16, 30, 10), (20, 17, 20, 34, 14)
-    frame = compare({"base": runs(*b), "other": runs(*a)}, "base", rng)
-    assert frame.loc["other", "p"] == 12 / 32  # at most one sign of five differs from the rest
-
-
 def test_the_studys_p_values_lose_no_tie(rng):
     rows = by_row(load_all(RUNS))
     frame = compare({n: rows[n] for n in ("lenet5", "lenet5 + averaging")}, "lenet5", rng)
@@ -160,13 +153,6 @@ def test_one_run_has_an_interval_over_test_images(trained):
     assert (row.model, row.parameters, row.seeds, row.over) == ("mlp", 61_706, 1, "test images")
     assert (row.low, row.high) == stats.wilson(right, 100)
     assert words(row).endswith("over 100 test images)")
-
-
-def test_several_seeds_have_an_interval_over_seeds(trained):
-    runs = [replace(trained, seed=seed) for seed in range(3)]
-    (row,) = headline(runs).itertuples()
-    assert (row.seeds, row.over) == (3, "seeds")
-    assert (row.accuracy, row.low, row.high) == pytest.approx([trained.accuracy] * 3)
 
 
 def test_the_readable_table_says_the_same(trained):

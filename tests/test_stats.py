@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest, wilcoxon
+from scipy.stats import binom, binomtest
 
 from mnistlib import stats
 from mnistlib.base import UserError
@@ -42,11 +42,6 @@ def test_mcnemar_is_twice_the_tail_of_a_fair_coin(only_a, only_b):
     assert found == pytest.approx(min(1, 2 * tail))
 
 
-def test_mcnemar_ignores_images_on_which_both_agree():
-    few, many = stats.mcnemar(*pair(0, 3, 9, 0)), stats.mcnemar(*pair(9000, 3, 9, 40))
-    assert few == many
-
-
 def test_mcnemar_of_equal_classifiers_is_one():
     a, _ = pair(5, 2, 0, 1)
     assert stats.mcnemar(a, a) == (0, 0, 1.0)
@@ -62,13 +57,6 @@ def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     intervals = [stats.bootstrap_mean(rng.normal(size=30), rng, confidence=0.8) for _ in range(300)]
     assert 0.73 < np.mean([low < 0 < high for low, high in intervals]) < 0.87
-
-
-@pytest.mark.parametrize("values", [[0.9, 0.91], [0.9, 0.9, 0.91], [0.1, 0.2, 0.4, 0.8]])
-def test_bootstrap_of_a_handful_is_finite_and_holds_the_mean(values):
-    low, high = stats.bootstrap_mean(values, np.random.default_rng(0))
-    assert min(values) <= low <= np.mean(values) <= high <= max(values)
-    assert low < high
 
 
 def test_bootstrap_of_equal_values_has_no_width():
@@ -116,12 +104,6 @@ def test_sign_flips_are_counted_by_hand():
 def test_sign_flips_are_those_of_every_pattern(sample):
     sums = np.array(list(product([1, -1], repeat=len(sample)))) @ sample
     assert stats.sign_flip(sample) == np.mean(np.abs(sums) >= abs(sum(sample)))
-
-
-def test_it_agrees_with_wilcoxon_where_differences_are_ranks():
-    ranks = np.array([1, -2, 3, 4, -5, 6, 7, 8])
-    assert stats.sign_flip(ranks) == stats.sign_flip(-ranks)
-    assert stats.sign_flip(ranks) == pytest.approx(wilcoxon(ranks, method="exact").pvalue)
 
 
 @pytest.mark.parametrize(("n", "minus"), [(20, 8), (40, 15), (200, 90)])

@@ -171,15 +171,10 @@ def test_seeds_are_written_as_they_are_read(text):
     assert format_seeds([] if text == "-" else parse_seeds(text)) == text
 
 
-def test_equal_recipes_are_one_run():
-    planned = tasks({"a": RECIPES[0], "b": RECIPES[0]}, [1, 0], "f")
-    assert [(task.name, task.seed) for task in planned] == [("a", 1), ("a", 0)]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"jobs": 0}, "jobs=0; give a number from 1"),
+        ({"jobs": 0}, "jobs=0 is out of range; give 1"),
         ({"backend": "lokey"}, "Did you mean 'loky'"),
         ({"backend": "loky", "scheduler": "tcp://a:1"}, "no other backend than dask"),
         ({"jobs": 2, "scheduler": "tcp://a:1"}, "no other backend than dask"),
