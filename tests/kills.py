@@ -126,7 +126,7 @@ def broken(kind: str, folder: Path) -> str:
                 and gzip.decompress(path.read_bytes()) != contents()[path.stem]
             ):
                 return f"{path.name} is not what the mirror has"
-    for path in (folder / "runs").glob("*.json"):
+    for path in (folder / "runs").glob("*/*.json"):
         runs.load(path)
     for path in (folder / "report").glob("0*.html"):
         if not path.read_text().rstrip().endswith("</html>"):
@@ -137,7 +137,7 @@ def broken(kind: str, folder: Path) -> str:
 
 def finished(kind: str, folder: Path) -> set[str]:
     """The names of what is finished; it must not become less."""
-    found = folder.glob(FINISHED.get(kind, "runs/*.json"))
+    found = folder.glob(FINISHED.get(kind, "runs/*/*.json"))
     return {path.name for path in found if not path.name.startswith(".")}
 
 
