@@ -10,7 +10,7 @@ import ast
 import base64
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +18,7 @@ from IPython.display import Markdown, display
 from matplotlib import pyplot
 
 from mnistlib.base import UserError, expanded, expect_writable, pick, write_bytes
+from mnistlib.model import find
 
 Rule = Callable[[str, object], object]
 DPI, CSS_DPI = 150, 96  # dots an inch of our pictures, and of CSS
@@ -62,10 +63,9 @@ def _injected(namespace: Mapping[str, object]) -> list[str]:
     return [name for name in names if not name.startswith("PAPERMILL_")]
 
 
-def choice(valid: Iterable[str]) -> Rule:
-    """One of the names in `valid`."""
-    names = list(valid)
-    return lambda name, value: pick(name, value, names)
+def network_name() -> Rule:
+    """A registered network's name; "package.module:Class" is imported and stands for it too."""
+    return lambda _, value: find(value)
 
 
 def whole(minimum: int = 0, maximum: int = 2**32 - 1) -> Rule:
