@@ -3,7 +3,7 @@
 papermill passes on what it is given: `-p modle mlp` sets a variable that nobody reads, and
 `-p epochs three` a string. So each notebook checks, and stops at once with one line:
 
-    given = check(globals(), model=choice(RECIPES), epochs=whole(0), data_dir=folder())
+    given = check(globals(), model=network_name(), epochs=whole(0), data_dir=folder())
 """
 
 import ast

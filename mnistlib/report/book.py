@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from mnistlib.base import UserError, write_bytes
-from mnistlib.headline import headline, readable
+from mnistlib.comparison import headline, readable
 from mnistlib.notebook import NAME, plain
 from mnistlib.runs import Run, load_all
 
