@@ -13,12 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-import numpy as np
 
 from mnistlib import base, plan
 from mnistlib.base import DataError, UserError, expanded, expect_writable, write_bytes
 from mnistlib.claims import family_words, judge
-from mnistlib.comparison import by_row, headline, label, readable
+from mnistlib.comparison import by_row, headline, readable
 from mnistlib.config import TITLES
 from mnistlib.dataset import load
 from mnistlib.report import book
@@ -249,9 +248,9 @@ def readme(folder: Path = base.RUNS, text: str | None = None) -> str:
     if (found := re.search(f"{START}\n(.*?)\n{END}", text, re.S)) is None:
         raise DataError(f"README.md: found no lines {START} and {END}; put the marks back")
     runs = load_all(folder, strict=True)
-    study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
-    alone = family_words("Added to LeNet-5 alone", study.added.iloc[1:].rename(index=label))
+    study = judge(by_row(runs, needed=TITLES))
+    alone = family_words("Added to LeNet-5 alone", study.added)
     again = load_all(folder / plan.CONFIRMATION_FOLDER.name, strict=True)
-    second = plan.words(plan.confirm(again, np.random.default_rng(0)))
+    second = plan.words(plan.confirm(again))
     table = book.markdown_table(readable(headline(runs)).reset_index())
     return f"{text[: found.start(1)]}{table}\n\n{alone} {second}{text[found.end(1) :]}"
