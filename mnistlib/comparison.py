@@ -143,19 +143,19 @@ def both_ways(
 ) -> pd.DataFrame:
     """What each technique adds to the baseline, and what it adds to all the others together.
 
-    Columns: alone, alone_low, alone_high, within, within_low, within_high; differences of accuracy
-    as fractions, with their intervals. Index: the techniques.
+    Columns: alone, alone_low, alone_high, within, within_low, within_high; fractions.
 
     Args:
-        alone, within: as from compare, with the baseline and with all together as baseline.
-        pairs: by technique, its row in `alone` and its row in `within`. A row there whose name has
-            " - " is one without the technique, and its difference counts with the other sign.
+        alone, within: as from compare.
+        pairs: by technique, its row in each; where the second has " - ", it is one without the
+            technique, and its difference counts with the other sign.
     """
-    columns, lines = ["difference", "low", "high"], {}
+    lines = {}
     for technique, (added, other) in pairs.items():
-        gain, low, high = within.loc[other, columns]
-        turned = [-gain, -high, -low] if " - " in other else [gain, low, high]
-        lines[technique] = [*alone.loc[added, columns], *turned]
+        one, two = alone.loc[added], within.loc[other]
+        ends = [two.difference, two.low, two.high]
+        ends = [-two.difference, -two.high, -two.low] if " - " in other else ends
+        lines[technique] = [one.difference, one.low, one.high, *ends]
     names = [f"{what}{end}" for what in ("alone", "within") for end in ("", "_low", "_high")]
     return pd.DataFrame.from_dict(lines, orient="index", columns=names)
 
@@ -174,24 +174,18 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame([_headline(name, those) for name, those in found.items() if those])
 
 
-def _headline(name: str, runs: list[Run]) -> dict:
-    runs = runs if len(runs) >= ENOUGH_SEEDS else runs[:1]
-    expect_comparable({name: runs})
-    accuracies, n = [run.accuracy for run in runs], len(runs[0].predictions)
-    if len(runs) > 1:
-        interval, over = stats.bootstrap_mean(accuracies, 0), f"{len(runs)} seeds"
-    else:
-        interval, over = stats.wilson(int(runs[0].correct.sum()), n), f"{n:,} test images"
-    return {
-        "model": name,
-        "title": TITLES[name],
-        "parameters": sum(layer.parameters for layer in counting.derive(name)),
-        "epochs": runs[0].recipe.epochs,
-        "n_test": n,
-        "accuracy": float(np.mean(accuracies)),
-        **interval._asdict(),
-        "over": over,
-    }
+def _headline(model: str, runs: list[Run]) -> dict:
+    expect_comparable({model: runs})
+    one, n = runs[0], len(runs[0].predictions)
+    line = {"model": model, "title": TITLES[model], "epochs": one.recipe.epochs, "n_test": n}
+    line["parameters"] = sum(layer.parameters for layer in counting.derive(model))
+    if len(runs) < ENOUGH_SEEDS:
+        interval = stats.wilson(int(one.correct.sum()), n)
+        line |= {"accuracy": one.accuracy, "over": f"{n:,} test images"}
+        return line | interval._asdict()
+    accuracies = [run.accuracy for run in runs]
+    line |= {"accuracy": float(np.mean(accuracies)), "over": f"{len(runs)} seeds"}
+    return line | stats.bootstrap_mean(accuracies, 0)._asdict()
 
 
 def words(row: object) -> str:

@@ -18,16 +18,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mnistlib import counting
 from mnistlib.augment import DEFAULT, SMOOTHNESS
 from mnistlib.base import RUNS, UserError
 from mnistlib.comparison import ALPHA, by_row, compare, which
-from mnistlib.config import ALL, BASELINE, NO_BATCH_NORM, ONE_CYCLE, TECHNIQUES, Recipe, recipe
+from mnistlib.config import ALL, BASELINE, NO_BATCH_NORM, ONE_CYCLE, TECHNIQUES, Recipe
 from mnistlib.runs import Run
 
 TUNING_FOLDER, TUNING_EPOCHS, TUNING_SEEDS = RUNS / "tuning", 15, (0, 1)
+# the MLP's shapes: all of LeNet-5's size with three hidden layers of this many units, on the split
 SHAPES_FOLDER, SHAPE_EPOCHS, SHAPE_SEEDS = RUNS / "validation", 10, (0, 1, 2)
-SHAPE_LOW, SHAPE_HIGH = 10, 256  # units of each of the MLP's hidden layers
+SHAPE_LOW, SHAPE_HIGH = 10, 256
 TUNED: dict[str, tuple[str, tuple, dict]] = {  # the value, what was tried, what goes with it
     "weight decay": ("weight_decay", (1e-4, 5e-4, 2e-3), {}),
     "dropout": ("dropout", (0.1, 0.25, 0.5), NO_BATCH_NORM),
@@ -66,18 +66,6 @@ def tried() -> list[tuple[str, str, Recipe]]:
         given = replace(ALL, **epochs, weight_decay=decay, distortion=far)
         found.append(("all together", _numbers(decay, far), given))
     return found
-
-
-def shape_recipes() -> list[Recipe]:
-    """The MLPs of three hidden layers, none too narrow or wide, with as many parameters as LeNet-5.
-
-    Forty, in the order of their widths; each was trained as the MLP of the report, from SHAPE_SEEDS
-    on the validation split, into SHAPES_FOLDER.
-    """
-    total = sum(layer.parameters for layer in counting.derive("lenet5"))
-    found = counting.solve_widths(total, low=SHAPE_LOW, high=SHAPE_HIGH)
-    names = ["-".join(map(str, widths)) for widths in found]
-    return [recipe("mlp", epochs=SHAPE_EPOCHS, widths=widths) for widths in names]
 
 
 def trials(runs: Sequence[Run]) -> pd.DataFrame:

@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.stats.contingency import crosstab
 
 from mnistlib.base import UserError
-
-DIGITS = range(10)
 
 
 class Interval(NamedTuple):
@@ -63,15 +60,3 @@ def sign_flip(differences: Sequence[int]) -> float:
         patterns[size:] += patterns[: total + 1 - size]
     sums = np.abs(2 * np.arange(total + 1) - total)
     return int(patterns[sums >= abs(sum(map(int, sample)))].sum()) / 2 ** len(sizes)
-
-
-def confusion(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """How often each of n labels was predicted as which digit: int64 [10, 10], a row a label."""
-    return crosstab(labels, predictions, levels=(DIGITS, DIGITS)).count
-
-
-def per_class_error(matrix: np.ndarray) -> np.ndarray:
-    """confusion()'s share of each digit that was taken for another, [10]; nan where it has none."""
-    images = matrix.sum(axis=1)
-    wrong = images - np.diagonal(matrix)
-    return np.divide(wrong, images, out=np.full(len(images), np.nan), where=images > 0)
