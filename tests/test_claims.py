@@ -105,12 +105,6 @@ def test_three_must_help_alone(study, second):
     assert not supported(study, second)[7]
 
 
-def test_words_give_the_interval_and_what_it_is_over(study):
-    row = study.duel.loc["mlp"]
-    assert claims.gain_words(row) == "−1.00 points (−1.05 to −0.95; p = 0.02 by Holm)"
-    assert claims.error_words(row) == "0.50 % (0.45 to 0.55 over 10 seeds)"
-
-
 def test_the_results_hold_every_row_once(study):
     frame = claims.results(study)
     assert len(frame) == len(set(frame.index)) == len(ROWS)

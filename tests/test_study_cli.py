@@ -16,7 +16,6 @@ from mnistlib.__main__ import main
 from mnistlib.config import recipe
 from mnistlib.dataset import export, load, sample
 from mnistlib.runs import load_all
-from mnistlib.study_command import parse_seeds
 from mnistlib.train import fit
 
 EPOCHS = 150  # of 200 digits: about a second, so that a driver can be met at work
@@ -124,11 +123,6 @@ def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(folder, tm
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(("text", "seeds"), [("0-9", range(10)), ("5", range(5, 6))])
-def test_seeds_are_read(text, seeds):
-    assert parse_seeds(text) == seeds
-
-
 def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsys, monkeypatch):
     diverging = recipe("mlp", epochs=8, learning_rate=100, weight_decay=10)
     rows = {"diverging": diverging, "mlp": recipe("mlp", epochs=1)}
@@ -145,11 +139,9 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
     [
         (["--only", "lenet"], "unknown row 'lenet'. Did you mean 'lenet5'? Valid: lenet5, mlp,"),
         (["--seeds", "9-0"], "seeds '9-0'"),
-        (["--seeds", "1.5"], "seeds '1.5'"),
         (["--seeds", "0-99999"], "give one such as 0-9"),
         (["--epochs", "0"], "epochs=0 is out of range"),
         (["--jobs", "0"], "jobs=0"),
-        (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "no other backend than dask"),
         (["--scheduler", "foo"], "foo: no scheduler answers"),
         (["--scheduler", "nonsense://here:1"], "no scheduler answers"),
         (["--out", str(base.RUNS)], "holds results on MNIST only"),
