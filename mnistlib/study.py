@@ -77,6 +77,7 @@ def study(
         folder: where records are found and put.
         jobs: processes on this machine; by default one for each core.
         backend: "loky" (processes of this machine) or "dask"; by default what `scheduler` needs.
+            Dask's own processes import a script again: it needs `if __name__ == "__main__":`.
         scheduler: address of a Dask cluster's scheduler, such as "tcp://host:8786".
         progress: show a bar with the number of runs and the time to go.
 

@@ -14,7 +14,7 @@ from statistics import median
 from tqdm import tqdm
 
 from mnistlib import base, runs
-from mnistlib.base import UserError, own_output, pick
+from mnistlib.base import UserError, expect_writable, own_output, pick
 from mnistlib.config import ROWS, Recipe
 from mnistlib.dataset import DigitData, load
 from mnistlib.study import StudyError, on_ctrl_c, study
@@ -25,15 +25,16 @@ USUAL_PACE = 1e-4  # seconds for an image, where no record tells
 def command(options: Namespace) -> int:
     """Make the missing runs; or only say how many there are and how long they take.
 
-    `options` as in __main__.py. Returns 0, 1 where runs failed, 130 after Ctrl-C.
-
-    Raises:
-        UserError: an option makes no sense.
+    `options` as in __main__.py; a UserError says which of them makes no sense. Returns 0, 1 where
+    runs failed, 130 after Ctrl-C.
     """
     changes = {} if options.epochs is None else {"epochs": options.epochs}
     names = [pick("row", name, ROWS) for name in options.only or ROWS]
     rows = {name: replace(ROWS[name], **changes) for name in names}
-    seeds, data = parse_seeds(options.seeds), load(options.data)
+    seeds = parse_seeds(options.seeds)
+    if options.out and not options.dry_run:
+        expect_writable(options.out)
+    data = load(options.data)
     # only the study itself goes into the records behind the report: no trial, no other digits
     usual = base.RUNS if data.name == "MNIST" and not changes else base.OUT / "runs"
     folder = own_output(options.out or usual, data, parts=())
