@@ -179,9 +179,3 @@ def test_solutions_that_the_report_speaks_of():
 def test_range_keeps_exactly_the_solutions_inside_it():
     inside = [w for w in solve_widths(61_706) if min(w) >= 20 and max(w) <= 200]
     assert solve_widths(61_706, low=20, high=200) == inside
-
-
-@pytest.mark.parametrize("wrong", [{"hidden": 0}, {"low": 0}, {"low": 9, "high": 8}])
-def test_solver_refuses_an_empty_range(wrong):
-    with pytest.raises(UserError, match="at least 1"):
-        solve_widths(61_706, **wrong)
