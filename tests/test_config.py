@@ -19,7 +19,7 @@ from mnistlib.config import (
     recipe,
     row_name,
 )
-from mnistlib.model import NETWORKS, TITLES
+from mnistlib.model import NETWORKS, TITLES, CustomMLP, register
 from mnistlib.train import initial
 
 
@@ -133,7 +133,8 @@ def test_recipes_have_names_that_say_what_they_are():
 
 
 def test_what_was_carried_is_known_where_it_arrives():
-    sent = carried(recipe("mlp", technique="affine"))
-    known = NETWORKS.pop("mlp"), TITLES.pop("mlp")
+    register("odd", title="Odd")(odd := type("Odd", (CustomMLP,), {}))
+    sent = carried(recipe("odd", technique="affine"))
+    del NETWORKS["odd"], TITLES["odd"]
     receive(sent)
-    assert (NETWORKS["mlp"], TITLES["mlp"]) == known
+    assert (NETWORKS.pop("odd"), TITLES.pop("odd")) == (odd, "Odd")
