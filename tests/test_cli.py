@@ -196,12 +196,6 @@ def test_export_does_not_overwrite_unless_told(folder, capsys):
     assert main([*again, "--overwrite"]) == 0
 
 
-def test_ctrl_c_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr("mnistlib.dataset.load", _interrupt)
-    assert main(["data"]) == 130
-    assert capsys.readouterr().err == "mnistlib: stopped; files that were finished stay\n"
-
-
 def _interrupt(*_):
     raise KeyboardInterrupt
 

@@ -36,14 +36,6 @@ def test_the_baseline_has_no_regularizer():
     assert (base.augment, base.averaging) == ("none", "none")
 
 
-def test_lenet5_and_mlp_differ_in_nothing_but_the_model():
-    assert replace(recipe("mlp"), model="lenet5") == recipe("lenet5")
-
-
-def test_changes_are_named():
-    assert recipe("mlp", epochs=3) == replace(RECIPES["mlp"], epochs=3)
-
-
 def test_unknown_names_list_the_valid_ones():
     with pytest.raises(UserError, match=r"'lenet'.*lenet5.*Valid: lenet5, mlp, lenet5_reg"):
         recipe("lenet")
