@@ -5,7 +5,6 @@ seconds that it took and for how many images.
 """
 
 import json
-import platform
 import re
 import shutil
 import subprocess
@@ -97,12 +96,11 @@ def reading(job: Job, where: str, again: bool = False) -> tuple[float, int]:
 
 def pillow(job: Job) -> tuple[float, int]:
     """Both archives, picture by picture."""
-    start, images, labels = time.perf_counter(), [], []
+    start, images = time.perf_counter(), []
     for path in (job.folder / TARS).glob("*.tar"):
         with tarfile.open(path) as archive:
             for member in archive:
                 images.append(np.array(Image.open(archive.extractfile(member))))
-                labels.append(int(member.name[:-4].split("_")[1]))
     return time.perf_counter() - start, len(images)
 
 
@@ -170,7 +168,7 @@ def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) 
         rows = [row for _, heat in heats for row in _heat(list(heat), job)]
     info = Path("/proc/cpuinfo")  # what the standard library does not tell on Linux
     cpu = re.search(r"model name\s*: (.*)|$", info.read_text() if info.exists() else "")[1]
-    machine = {"cpu": cpu or platform.processor(), "cores": cpu_count(), "threads": job.threads}
+    machine = {"cpu": cpu or "unknown", "cores": cpu_count(), "threads": job.threads}
     record = json.dumps({"dataset": data.name, "machine": machine, "rows": rows}, indent=1)
     write_bytes(Path(out), record.encode())
     frame = results(out)
