@@ -1,165 +1,113 @@
 """Notebooks executed by papermill, several at a time, each in a process and a kernel of its own."""
 
 import json
-import logging
 import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
-from subprocess import PIPE, Popen
-from threading import Thread
+from subprocess import run as run_process
+from typing import NamedTuple
 
 import joblib
 import nbformat
-import papermill
-from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
 
-from mnistlib.base import ROOT, UserError, replacing
-
-CHILD = [sys.executable, "-W", "ignore", "-c", "from mnistlib.report.running import child; child()"]
-KERNELS = {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-
-
-class NotebookError(UserError):
-    """A notebook that stopped; its message names the notebook, the cell and the error."""
+# papermill, until standard input ends; a kernel ends by itself when its papermill has gone
+PAPERMILL = """import os, sys, threading
+from papermill.__main__ import papermill
+threading.Thread(target=lambda: os._exit(len(sys.stdin.read()) + 1), daemon=True).start()
+papermill(["-k", "python3", "-l", "python", "--no-progress-bar", *sys.argv[1:]])"""
+# as JupyterLab writes it: another one makes a notebook look changed when it is opened
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One notebook to execute: `source`, written whole and executed to `target` at the end.
+class Job(NamedTuple):
+    """One notebook to execute: `source`, to `target`, which is whole when it is there."""
 
-    Attributes:
-        label: for the lines of progress.
-        folder: where its kernel works.
-        parameters: what papermill puts in; None for the notebook as it is.
-        waits: whether all jobs before it must have ended first.
+    label: str  # for the lines of progress
+    source: Path
+    target: Path
+    folder: Path  # where its kernel works
+    parameters: dict[str, object] | None = None  # what papermill puts in
+
+
+def run(
+    jobs: Sequence[Job], environment: Mapping[str, str], say: Callable[[str], None]
+) -> list[str]:
+    """Execute notebooks in this order, as many at a time as this process may use cores.
+
+    However this process ends, those that run end with it. `environment` is for the kernels.
+
+    Returns:
+        A line for each notebook that stopped: its name, the cell and the error.
     """
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    watched, ours = os.pipe()  # nothing is ever written: its end is what all processes wait for
 
-    label: str
-    source: str
-    target: str
-    folder: str
-    parameters: dict[str, object] | None = None
-    waits: bool = False
+    def work(job: Job) -> str:
+        say(f"{job.label} …")
+        began = time.monotonic()
+        story = execute(job, variables, watched)
+        say(f"{job.label} {story or f'done in {time.monotonic() - began:.0f} s'}")
+        return story
 
-
-def run(jobs: Sequence[Job], environment: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Execute notebooks in the order given, as many at a time as this process may use cores.
-
-    When one fails, those that run come to their end, and no other begins. However this process
-    ends, those that run end with it. `environment` is for the kernels, beside our own.
-
-    Raises:
-        NotebookError: a cell raised an error, or a kernel died.
-    """
-    waiting, failures, running = list(jobs), [], {}
-    try:
-        while running or (waiting and not failures):
-            free = not failures and len(running) < joblib.cpu_count()
-            if waiting and free and not (running and waiting[0].waits):
-                job = waiting.pop(0)
-                say(f"{job.label} …")
-                running[job] = _start(job, {**os.environ, **KERNELS, **environment})
-            for job in [job for job, process in running.items() if process.poll() is not None]:
-                told = running.pop(job).communicate()[0].decode().strip().rpartition("\n")[2]
-                failed = not told.startswith("done")
-                failures += [told or f"{job.label}: its process died"] * failed
-                say(f"{job.label} {'failed' if failed else told}")
-            time.sleep(0.05)
-    finally:
-        for process in running.values():
-            process.stdin.close()
-        for process in running.values():
-            process.wait()
-            process.stdout.close()
-    if failures:
-        raise NotebookError("; ".join(failures))
-
-
-def _start(job: Job, variables: Mapping[str, str]) -> Popen:
-    """The job's process: in a session of its own, since what ends it is the end of the pipe."""
-    process = Popen(CHILD, stdin=PIPE, stdout=PIPE, env=variables, start_new_session=True)  # noqa: S603
-    process.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
-    process.stdin.flush()
-    return process
-
-
-def child() -> None:
-    """Execute the job that a line on standard input tells, and tell in a line what came of it.
-
-    When standard input is closed, this ends, and its kernel with it.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    began = time.monotonic()
-    try:
-        job = Job(**json.loads(sys.stdin.readline()))
-        Thread(target=_end_with_parent, daemon=True).start()
-        execute(job)
-        minutes, seconds = divmod(int(time.monotonic() - began), 60)
-        print(f"done in {minutes}:{seconds:02d} min" if minutes else f"done in {seconds} s")
-    except UserError as error:
-        print(error)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def execute(job: Job) -> None:
-    """Execute one notebook here; one that fails is kept beside the target.
-
-    Raises:
-        NotebookError: as run.
-    """
-    source, target = Path(job.source), Path(job.target)
-    stopped = target.with_suffix(".stopped.ipynb")
-    stopped.unlink(missing_ok=True)
-    with replacing(target) as temporary:
+    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
         try:
-            papermill.execute_notebook(
-                *(re.sub(r"([{}])", r"\1\1", str(path)) for path in (source, temporary)),
-                job.parameters,
-                kernel_name="python3",  # whatever name an editor left in the notebook
-                language="python",
-                cwd=job.folder,
-                progress_bar=False,
-                extra_arguments=["--log-level=ERROR"],  # of the kernel's own messages
-            )
-            _tidy(temporary, [job.folder, ROOT, os.environ.get("MNIST_DIR")])
-        except (PapermillExecutionError, DeadKernelError) as error:
-            temporary.replace(stopped)
-            story = _story(source.name, stopped, error)
-            raise NotebookError(f"{story} (the notebook up to there: {stopped})") from None
+            return [story for story in pool.map(work, jobs) if story]
+        finally:
+            os.close(ours)
+            os.close(watched)
 
 
-def _story(name: str, executed: Path, error: Exception) -> str:
-    if isinstance(error, DeadKernelError):
-        return f"{name}: its kernel died, most likely for want of memory"
-    cells = nbformat.read(executed, as_version=4).cells
+def execute(job: Job, variables: Mapping[str, str], watched: int) -> str:
+    """Execute one notebook; returns "", or for one that stopped why, and keeps it by the target."""
+    unfinished = job.target.with_suffix(".stopped.ipynb")
+    # papermill replaces what stands in braces
+    paths = [re.sub(r"([{}])", r"\1\1", str(path)) for path in (job.source, unfinished)]
+    given = [*paths, "-y", json.dumps(job.parameters or {})]
+    command = [sys.executable, "-W", "ignore", "-c", PAPERMILL, *given]
+    options = {"cwd": job.folder, "env": variables, "stdin": watched}
+    ended = run_process(command, **options, check=False, capture_output=True, text=True)  # noqa: S603
+    if ended.returncode:
+        last = ended.stderr.strip().rpartition("\n")[2]
+        return f"{job.source.name} {_story(unfinished) or last} (up to there: {unfinished})"
+    nbformat.write(cleaned(nbformat.read(unfinished, as_version=4)), unfinished)
+    unfinished.replace(job.target)
+    return ""
+
+
+def _story(executed: Path) -> str:
+    """Which cell of a notebook raised what, in one line; "" where none did."""
+    cells = nbformat.read(executed, as_version=4).cells if executed.exists() else []
     code = [cell for cell in cells if cell.cell_type == "code"]
     own = [cell for cell in code if "injected-parameters" not in cell.metadata.get("tags", [])]
-    number = 1 + [cell.execution_count for cell in own].index(error.exec_count)
-    reason = " ".join(error.evalue.split()) or "no message"
-    return f"{name} stopped in code cell {number} of {len(own)}: {error.ename}: {reason}"
+    for number, cell in enumerate(own, 1):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                reason = " ".join(output.evalue.split()) or "no message"
+                return f"stopped in code cell {number} of {len(own)}: {output.ename}: {reason}"
+    return ""
 
 
-def _tidy(path: Path, folders: Sequence[object]) -> None:
-    """Take times and folders of this machine out of an executed notebook, in place."""
-    notebook = nbformat.read(path, as_version=4)
-    for part in (notebook, *notebook.cells):
-        for name in ("papermill", "execution", "widgets"):
-            part.metadata.pop(name, None)
-    text = nbformat.writes(notebook)
-    for folder in sorted({str(folder) for folder in folders if folder}, key=len, reverse=True):
-        name = re.escape(json.dumps(folder, ensure_ascii=False)[1:-1])
-        text = re.sub(rf"(?<![\w+/]){name}(/|(?!\w))", lambda m: "" if m[1] else ".", text)
-    path.write_text(text + "\n", encoding="utf-8")
+def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take out what differs from run to run, and note which sources were executed."""
+    ours = {**notebook.metadata.get("mnistlib", {}), "sources": source_hash(notebook)}
+    language = notebook.metadata.get("language_info", {})
+    kept = {"kernelspec": KERNEL, "language_info": language, "mnistlib": ours}
+    notebook.metadata = nbformat.from_dict(kept)
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+    return notebook
+
+
+def source_hash(notebook: nbformat.NotebookNode) -> str:
+    """sha256 over the sources of all code cells: it differs where outputs may be out of date."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return sha256("\0".join(sources).encode()).hexdigest()
