@@ -50,7 +50,7 @@ def test_paths_that_papermill_injects_are_no_parameters(tmp_path):
 
 @pytest.mark.parametrize("value", ["3", 3.0, True, -1, None, 2**32])
 def test_what_is_no_whole_number_in_range_is_refused(value):
-    with pytest.raises(UserError, match="seed=.*expected a whole number from 0 to 4294967295$"):
+    with pytest.raises(UserError, match=r"seed=.*expected a whole number from 0 to 4294967295$"):
         check(names(seed=value), seed=whole())
 
 

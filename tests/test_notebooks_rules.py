@@ -12,8 +12,8 @@ import papermill
 import pytest
 
 from mnistlib.base import NOTEBOOKS, ROOT
-from mnistlib.report.book import formula
-from mnistlib.report.running import KERNEL, WIDGET, source_hash
+from mnistlib.report import WIDGET, source_hash
+from mnistlib.report.book import KERNEL, formula
 
 NOTEBOOK_FILES = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 LONGEST_CELL = 15  # lines

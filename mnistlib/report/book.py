@@ -23,15 +23,14 @@ from sphinx.application import Sphinx
 from mnistlib.base import write_bytes
 from mnistlib.comparison import headline, readable
 from mnistlib.notebook import NAME, SAMPLE, plain
-from mnistlib.report.running import KERNEL
 from mnistlib.runs import Run, load_all
 
+# as JupyterLab writes it: another one makes a notebook look changed when it is opened
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 FOLDER = Path(__file__).parent
 HERO = "05_accuracy.png"  # the picture of the first page
-TITLE = "LeNet-5 and an MLP of its size"
 SETTINGS = {  # Sphinx's and its extensions'
-    "project": TITLE,
-    "html_title": TITLE,
+    "html_title": "LeNet-5 and an MLP of its size",
     "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", __name__],
     "myst_enable_extensions": ["dollarmath"],
     "myst_disable_syntax": ["html_block", "html_inline"],  # names from outside may look like HTML
@@ -44,13 +43,9 @@ SETTINGS = {  # Sphinx's and its extensions'
     "html_sidebars": {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]},
     "html_static_path": [str(FOLDER / "_static")],
     "html_css_files": ["report.css"],
-    "html_theme_options": {
-        "navbar_persistent": [],
-        "footer_content_items": [],
-        "footer_start": [],
-    },
+    "html_theme_options": {"navbar_persistent": [], "footer_content_items": []},
 }
-FOLDED = re.compile(r"^(import|from) |^show\(", re.M)  # code that one reads last
+FOLDED = re.compile(r"^(import |from |show\(|# Parameters)", re.M)  # code that one reads last
 SHOWN = ("text/html", "text/markdown", "image/png", "text/latex", "text/plain")  # the best first
 TABLE = ("table", "thead", "tbody", "tr", "th", "td")
 SPANS = {"table": ["class"], "th": ["colspan", "rowspan"]}
@@ -106,7 +101,7 @@ def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
             parts += [_directive("admonition", "This is not MNIST", SAMPLE, "class: warning")]
         sizes = "{n_train:,} images for training and {n_test:,} for testing".format(**digits)
         parts += [f"**Digits:** {plain(digits['name'])}, {sizes}.", "## What came out"]
-        parts += [markdown_table(readable(headline(runs)).reset_index())]
+        parts += [headline_table(runs)]
     found = [pair for _, notebook in book for pair in figures(notebook).items()]
     parts += [_picture("image", name, picture) for name, (picture, _) in found if name == HERO]
     return Template((FOLDER / "index.md").read_text(encoding="utf-8")).substitute(
@@ -125,8 +120,9 @@ def _card(page, notebook: NotebookNode) -> str:
     return _directive("grid-item-card", title, about, *options, fence="`" * 5)
 
 
-def markdown_table(frame) -> str:
-    """A data frame as a table in Markdown."""
+def headline_table(runs: Sequence[Run]) -> str:
+    """The headline in Markdown."""
+    frame = readable(headline(runs)).reset_index()
     rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
@@ -154,12 +150,11 @@ def _prepared(page, notebook: NotebookNode) -> str:
 
 def _parts(cell: NotebookNode) -> Iterator[NotebookNode]:
     """A cell without what could run, and its figure as a cell of Markdown, which is numbered."""
-    tags = cell.metadata.get("tags", [])
     if cell.cell_type == "markdown":
         yield v4.new_markdown_cell(_defused(cell.source))
-    if cell.cell_type != "code" or "parameters" in tags:
+    if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
         return  # the parameters that count are in papermill's cell
-    folded = ["hide-input"] if FOLDED.search(cell.source) or "injected-parameters" in tags else []
+    folded = ["hide-input"] if FOLDED.search(cell.source) else []
     outputs = [ready for output in cell.outputs for ready in _clean(output)]
     yield v4.new_code_cell(cell.source, metadata={"tags": folded}, outputs=outputs)
     for name, (picture, caption) in figures(nbformat.from_dict({"cells": [cell]})).items():
