@@ -14,7 +14,6 @@ from types import SimpleNamespace
 import joblib
 import nbformat
 import nbformat.v4 as nb
-import pandas as pd
 import psutil
 import pytest
 
@@ -58,7 +57,10 @@ def made(tmp_path_factory):
     """A report of four pages, of which one fails and one waits, in a folder with a hostile name."""
     folder = tmp_path_factory.mktemp("made")
     hostile = "<script>evil()</script>\n\n```{raw} html\n<script>evil()</script>\n```\n"
-    links = "[ours](04_late.ipynb), [web](https://example.org/) $k^2$\n\n"
+    links = "[ours](01_good_mlp.ipynb), [web](https://example.org/) $k^2$\n\n"
+    (folder / "secret.py").touch()
+    secret = f"{'../' * 20}{folder}/secret.py"  # from wherever Sphinx works
+    links += f"[a]({secret}), ![b]({secret}), {{download}}`{secret}`, [c]\n\n[c]: {secret}\n\n"
     write(folder / "01_good.ipynb", DEFAULTS, GOOD, TABLE, kernel="python3111jvsc74a57bd0")
     write(folder / "02_hostile.ipynb", DEFAULTS, HOSTILE, prose=links + hostile)
     write(folder / "03_bad.ipynb", DEFAULTS, "x = 1", "raise ValueError('no\\nway')")
@@ -105,6 +107,8 @@ def test_what_is_hostile_runs_nothing_and_nothing_is_loaded(made):
     html = (made.out / "02_hostile.html").read_text()
     assert "in the table" in html
     assert 'href="https://example.org/"' in html
+    assert 'href="01_good_mlp.html"' in html
+    assert not list(made.out.rglob("secret*"))
     assert "<msup>" in html
 
 
@@ -193,14 +197,11 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
 
 
 def test_the_index_is_loud_about_the_sample_and_says_which_pages_are_about_mnist(monkeypatch):
-    monkeypatch.setattr(book, "headline", lambda runs: None)
-    monkeypatch.setattr(book, "readable", lambda _: pd.DataFrame({"accuracy": ["99 %"]}))
+    monkeypatch.setattr(book, "headline_table", lambda runs: "")
     run = SimpleNamespace(dataset={"name": "sample", "n_train": 8, "n_test": 4})
-    pages = []
-    for about in ({}, {"outputs_from": "runs"}):
-        notebook = nb.new_notebook(cells=[nb.new_markdown_cell("# T?")])
-        notebook.metadata.mnistlib = about
-        pages += [(Page("slug", "L"), notebook)]
+    kept = nb.new_notebook(cells=[nb.new_markdown_cell("# T?")])
+    kept.metadata.mnistlib = {"outputs_from": "runs"}
+    pages = [(Page("a", "A"), kept), (Page("b", "B", {"runs_dir": "runs"}), kept)]
     text = book.index([run], pages)
     assert "This is not MNIST" in text
     assert text.count("about MNIST: from the records") == 1

@@ -33,7 +33,8 @@ SETTINGS = {  # Sphinx's and its extensions'
     "html_title": "LeNet-5 and an MLP of its size",
     "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", __name__],
     "myst_enable_extensions": ["dollarmath"],
-    "myst_disable_syntax": ["html_block", "html_inline"],  # names from outside may look like HTML
+    # notebooks and names from outside may hold HTML, and roles or links that copy files
+    "myst_disable_syntax": ["html_block", "html_inline", "myst_role", "reference"],
     "nb_execution_mode": "off",  # papermill has executed them
     "nb_render_markdown_format": "myst",
     "numfig": True,
@@ -175,8 +176,9 @@ def _clean(output: NotebookNode) -> list[NotebookNode]:
 
 
 def _defused(text: str) -> str:
-    """Markdown whose fences call nothing."""
-    return re.sub(r"([`~:]{3,}[ \t]*)\{", r"\1", text)
+    """Markdown whose fences call nothing, and whose links lead to pages or into the web."""
+    text = re.sub(r"([`~:]{3,}[ \t]*)\{", r"\1", text)
+    return re.sub(r"\]\((?!https?:|#|\w+\.ipynb)", r"]\\(", text)
 
 
 def table(html: str) -> str:
