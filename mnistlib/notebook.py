@@ -1,7 +1,7 @@
 """What notebooks call: checked parameters, figures with captions, sentences, the sample's banner.
 
 papermill passes on what it is given: `-p modle mlp` sets a variable that nobody reads, and
-`-p epochs three` a string. So each notebook checks, and stops at once with one line.
+`-p epochs three` a string. So each notebook checks, and stops with one line.
 """
 
 import ast
@@ -34,8 +34,8 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
         rules: one for each of its parameters, such as whole(): what gets a value and returns it.
 
     Raises:
-        UserError: papermill was given a name that is none of the notebook's parameters, or a value
-            is not as its rule says.
+        UserError: papermill was given a name that is no parameter, or a value is not as its rule
+            says.
     """
     for name in _injected(namespace):
         pick("parameter", name, rules)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from types import SimpleNamespace
 
 import joblib
@@ -19,7 +19,6 @@ import pytest
 
 from mnistlib import report
 from mnistlib.base import NOTEBOOKS, ROOT, UserError
-from mnistlib.dataset import export
 from mnistlib.report import MARK, Page, book, build, source_hash
 from mnistlib.report.book import formula
 
@@ -42,14 +41,13 @@ Path("{}").touch()
 while not Path("{}").exists(): time.sleep(0.01)"""
 
 
-def write(path, *sources, prose="", kernel=None):
+def write(path, *sources, prose=""):
+    """A notebook that begins with a cell of parameters, by an editor that named the kernel."""
     cells = [nb.new_markdown_cell(f"# What is in {path.stem}?\n\n{prose}")]
     cells += [nb.new_code_cell(source) for source in sources]
     cells[1].metadata["tags"] = ["parameters"]
-    notebook = nb.new_notebook(cells=cells)
-    if kernel:
-        notebook.metadata.kernelspec = {"name": kernel, "display_name": "P", "language": "python"}
-    nbformat.write(notebook, path)
+    kernel = {"name": "python3111jvsc74a57bd0", "display_name": "P", "language": "python"}
+    nbformat.write(nb.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def made(tmp_path_factory):
     (folder / "secret.py").touch()
     secret = f"{'../' * 20}{folder}/secret.py"  # from wherever Sphinx works
     links += f"[a]({secret}), ![b]({secret}), {{download}}`{secret}`, [c]\n\n[c]: {secret}\n\n"
-    write(folder / "01_good.ipynb", DEFAULTS, GOOD, TABLE, kernel="python3111jvsc74a57bd0")
+    write(folder / "01_good.ipynb", DEFAULTS, GOOD, TABLE)
     write(folder / "02_hostile.ipynb", DEFAULTS, HOSTILE, prose=links + hostile)
     write(folder / "03_bad.ipynb", DEFAULTS, "x = 1", "raise ValueError('no\\nway')")
     write(folder / "04_late.ipynb", DEFAULTS, "1")
@@ -112,40 +110,34 @@ def test_what_is_hostile_runs_nothing_and_nothing_is_loaded(made):
     assert "<msup>" in html
 
 
-def test_a_stopped_report_goes_on_unless_what_it_is_made_from_has_changed(
-    tmp_path, tiny, monkeypatch
-):
+def test_a_stopped_report_goes_on_unless_what_it_is_made_from_has_changed(tmp_path, monkeypatch):
     def first_page_only(jobs, *_):
-        to_do[:] = [job.source.stem for job in jobs]
-        if "01_a" in to_do:
-            jobs[-1].target.touch()
+        began[:] = [job.source.stem for job in jobs]
+        jobs[-1].target.touch()
         raise KeyboardInterrupt
 
-    def goes_on(**options):
-        with pytest.raises(KeyboardInterrupt):
-            build(out, notebooks=tmp_path, **options)
-        return to_do == ["02_b"]
+    def begins(seed, digits):
+        monkeypatch.setattr(report, "load", lambda _: SimpleNamespace(fingerprint=digits))
+        pages = [Page("01_a", "A", {"seed": seed}), Page("02_b", "B")]
+        with suppress(KeyboardInterrupt):
+            build(tmp_path / "out", pages=pages, notebooks=tmp_path)
+        return began
 
-    to_do = []
-    out = tmp_path / "out"
+    began, both = [], ["02_b", "01_a"]
     monkeypatch.setattr(report, "run", first_page_only)
-    for name in ("01_a", "02_b"):
-        write(tmp_path / f"{name}.ipynb", DEFAULTS)
-    export(tiny, tmp_path / "digits")
-    pages = [Page("01_a", "A"), Page("02_b", "B")]
-    seeded = [Page("01_a", "A", {"seed": 1}), Page("02_b", "B")]
-    options = {"pages": seeded, "data_dir": tmp_path / "digits"}
-    for others in ({"pages": pages}, {"pages": seeded}, options):
-        assert not goes_on(**others)
-        assert goes_on(**others)
-    write(tmp_path / "02_b.ipynb", DEFAULTS, "2")
-    assert not goes_on(**options)
-    monkeypatch.setattr(report, "run", lambda *_: [])
     monkeypatch.setattr(book, "write", lambda *_: "index.html")
-    build(out, notebooks=tmp_path, **options)
+    for name in both:
+        write(tmp_path / f"{name}.ipynb", DEFAULTS)
+    for settings in ((0, "old"), (1, "old"), (1, "new")):
+        assert begins(*settings) == both
+        assert begins(*settings) == ["02_b"]
+    write(tmp_path / "02_b.ipynb", DEFAULTS, "2")
+    assert begins(1, "new") == both
+    monkeypatch.setattr(report, "run", lambda *_: [])
+    begins(1, "new")
     monkeypatch.setattr(report, "run", first_page_only)
-    assert not goes_on(**options)  # that one was whole
-    assert {path.name for path in out.iterdir()} == {MARK, "01_a.ipynb"}
+    assert begins(1, "new") == both  # that one was whole
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {MARK, "01_a.ipynb"}
 
 
 def test_notebooks_run_side_by_side(tmp_path, monkeypatch):
@@ -161,7 +153,7 @@ def test_notebooks_run_side_by_side(tmp_path, monkeypatch):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_however_a_report_is_stopped_its_kernels_end(how, tmp_path):
     write(tmp_path / "01_a.ipynb", DEFAULTS, "open('began', 'w'); import time; time.sleep(600)")
-    code = "import sys; from pathlib import Path; from mnistlib.report import Page, build\n"
+    code = "from pathlib import Path; from mnistlib.report import Page, build; "
     code += "build('out', pages=[Page('01_a', 'A')], notebooks=Path('.').resolve())"
     call = [sys.executable, "-c", code]
     paths = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -177,11 +169,7 @@ def test_however_a_report_is_stopped_its_kernels_end(how, tmp_path):
     assert alive == []
 
 
-def test_digits_travel_as_a_whole_path_and_must_be_there(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="none"):
-        build(tmp_path / "out", data_dir=tmp_path / "none")
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "digits").mkdir()
+def test_digits_travel_as_a_whole_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_DIR", "digits")
     assert report._environment(None) == {"MNIST_DIR": str(tmp_path / "digits")}
@@ -189,11 +177,13 @@ def test_digits_travel_as_a_whole_path_and_must_be_there(tmp_path, monkeypatch):
     assert os.environ["MNIST_DIR"] == str(tmp_path / "digits")
 
 
-def test_a_folder_with_files_of_others_is_left_alone(tmp_path):
+def test_without_digits_or_in_a_folder_with_files_of_others_nothing_is_touched(tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(UserError, match="no report wrote"):
         build(tmp_path)
-    assert (tmp_path / "thesis.txt").exists()
+    with pytest.raises(UserError, match="none"):
+        build(tmp_path / "out", data_dir=tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_the_index_is_loud_about_the_sample_and_says_which_pages_are_about_mnist(monkeypatch):

@@ -134,10 +134,8 @@ def _begin(out: Path, made_from: bytes) -> None:
     if not mark.exists() or mark.read_bytes() != made_from:
         write_bytes(mark, b"")  # what is half emptied is nothing to go on with
         for entry in set(out.iterdir()) - {mark}:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            remove = shutil.rmtree if entry.is_dir() else Path.unlink
+            remove(entry)
         write_bytes(mark, made_from)
 
 

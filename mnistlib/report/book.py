@@ -114,9 +114,8 @@ def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
 
 def _card(page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    # such a page is about MNIST whatever the digits of this report are
     kept = _ours(notebook).get("outputs_from") == "runs" and "runs_dir" not in page.parameters
-    about = f"{page.label}{', about MNIST: from the records in git' if kept else ''}"
+    about = page.label + ", about MNIST: from the records in git" * kept
     options = f"link: {page.slug}", "link-type: doc"
     return _directive("grid-item-card", title, about, *options, fence="`" * 5)
 
