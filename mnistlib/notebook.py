@@ -1,9 +1,7 @@
 """What notebooks call: checked parameters, figures with captions, sentences, the sample's banner.
 
 papermill passes on what it is given: `-p modle mlp` sets a variable that nobody reads, and
-`-p epochs three` a string. So each notebook checks, and stops at once with one line:
-
-    given = check(globals(), model=network_name(), epochs=whole(0), data_dir=folder())
+`-p epochs three` a string. So each notebook checks, and stops with one line.
 """
 
 import ast
@@ -18,15 +16,14 @@ from IPython.display import Markdown, display
 from matplotlib import pyplot
 
 from mnistlib.base import UserError, expanded, expect_writable, pick, write_bytes
-from mnistlib.model import find
 
-Rule = Callable[[str, object], object]
+Rule = Callable[[object], object]
 DPI, CSS_DPI = 150, 96  # dots an inch of our pictures, and of CSS
+SAMPLE = (
+    "MNIST's files were neither found nor downloaded: this page shows the built-in sample of 5,000 "
+    "digits (4,000 for training, 1,000 for testing). Its numbers say nothing about MNIST."
+)
 NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*\.png")
-
-
-class ParameterError(UserError):
-    """A parameter of a notebook that cannot be used."""
 
 
 def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
@@ -34,83 +31,54 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
 
     Args:
         namespace: the notebook's `globals()`.
-        rules: one for each parameter of the notebook: choice, whole, flag or folder.
+        rules: one for each of its parameters, such as whole(): what gets a value and returns it.
 
     Raises:
-        ParameterError: papermill was given a name that is none of the notebook's parameters, a
-            value is not as its rule says, or a parameter was deleted.
+        UserError: papermill was given a name that is no parameter, or a value is not as its rule
+            says.
     """
-    try:
-        for name in _injected(namespace):
-            pick("parameter", name, rules)
-        for name in rules:
-            pick("name", name, namespace)
-        return SimpleNamespace(
-            **{name: rule(name, namespace[name]) for name, rule in rules.items()}
-        )
-    except UserError as error:
-        raise ParameterError(str(error)) from None
+    for name in _injected(namespace):
+        pick("parameter", name, rules)
+    given = {}
+    for name, rule in rules.items():
+        try:
+            given[name] = rule(namespace[name])
+        except UserError as error:
+            raise UserError(f"{name}={namespace[name]!r}: {error}") from None
+    return SimpleNamespace(**given)
 
 
 def _injected(namespace: Mapping[str, object]) -> list[str]:
-    """Names that papermill was given, read from IPython's list of the cells run so far.
-
-    Its own PAPERMILL_INPUT_PATH and PAPERMILL_OUTPUT_PATH, which --inject-paths sets, are none.
-    """
+    """Names that papermill was given, by the cells run so far; what --inject-paths sets is none."""
     cells = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     nodes = [node for cell in cells for node in ast.walk(ast.parse(cell))]
     names = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     return [name for name in names if not name.startswith("PAPERMILL_")]
 
 
-def network_name() -> Rule:
-    """A registered network's name; "package.module:Class" is imported and stands for it too."""
-    return lambda _, value: find(value)
+def whole(maximum: int = 2**32 - 1) -> Rule:
+    """A whole number from 0 to `maximum`; True, 3.0 and "3" are none."""
 
-
-def whole(minimum: int = 0, maximum: int = 2**32 - 1) -> Rule:
-    """A whole number from `minimum` to `maximum`; True, 3.0 and "3" are none."""
-
-    def rule(name: str, value: object) -> int:
-        if type(value) is not int or not minimum <= value <= maximum:
-            expected = f"expected a whole number from {minimum} to {maximum}"
-            raise UserError(f"{name}={value!r}: {expected}; give one, as in -p {name} {minimum}")
-        return value
-
-    return rule
-
-
-def flag() -> Rule:
-    """True or False; papermill takes exactly these two words."""
-
-    def rule(name: str, value: object) -> bool:
-        if type(value) is not bool:
-            raise UserError(f"{name}={value!r}: expected True or False")
+    def rule(value: object) -> int:
+        if type(value) is not int or not 0 <= value <= maximum:
+            raise UserError(f"expected a whole number from 0 to {maximum}")
         return value
 
     return rule
 
 
 def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
-    """A folder, or `default` where the parameter is the empty string.
+    """A folder to write to or, where it `exists`, to read; "" means `default`."""
 
-    Args:
-        default: what "" stands for.
-        exists: whether what is given must be there already, to be read; anything else must be fit
-            to be written to.
-    """
-
-    def rule(name: str, value: object) -> Path | None:
+    def rule(value: object) -> Path | None:
         value = default if value in ("", None) else value
         if value is None:
             return None
         if not isinstance(value, str | Path):
-            raise UserError(f"{name}={value!r}: expected the path of a folder")
+            raise UserError("expected the path of a folder")
         path = expanded(value)
-        if exists and not path.exists():
-            raise UserError(f"{name}={value!r}: there is no such folder; correct the path")
-        if path.is_file():
-            raise UserError(f"{name}={value!r}: expected a folder, found a file; give its folder")
+        if exists and not path.is_dir():
+            raise UserError("there is no such folder; correct the path")
         return path if exists else expect_writable(path)
 
     return rule
@@ -136,23 +104,18 @@ def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = No
         raise UserError(f"figure name {name!r}: expected one like '02_curves.png'")
     if not caption.strip() or not alt.strip():
         raise UserError(f"figure {name} has no caption or no alt text; state what can be seen")
-    png = render(fig)
+    buffer = io.BytesIO()
+    look = {"dpi": DPI, "bbox_inches": "tight", "facecolor": "white"}
+    fig.savefig(buffer, format="png", metadata={"Software": None}, **look)  # no date, no version
+    pyplot.close(fig)
+    png = buffer.getvalue()
     if save_to is not None:
         write_bytes(Path(save_to) / name, png)
     width = round(int.from_bytes(png[16:20], "big") * CSS_DPI / DPI)  # from the PNG's header
-    image = {"alt": alt, "width": width}
+    about = {"image/png": {"alt": alt, "width": width}, "mnistlib": {"figure": name}}
     data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
-    display(data, raw=True, metadata={"image/png": image, "mnistlib": {"figure": name}})
-    _markdown(f"**Figure.** {caption}", caption=name)
-
-
-def render(fig) -> bytes:
-    """A figure as PNG bytes without a date or a version in them; closes the figure."""
-    buffer = io.BytesIO()
-    look = {"dpi": DPI, "bbox_inches": "tight", "facecolor": "white"}
-    fig.savefig(buffer, format="png", metadata={"Software": None}, **look)
-    pyplot.close(fig)
-    return buffer.getvalue()
+    display(data, raw=True, metadata=about)
+    say(f"**Figure.** {caption}", metadata={"mnistlib": {"caption": name}})
 
 
 def typeset(text: str) -> str:
@@ -166,42 +129,23 @@ def plain(name: str) -> str:
     return re.sub(r"([\\`*_\[\]<>$&|~#:])", r"\\\1", " ".join(name.split()))
 
 
-def _markdown(text: str, **about: str) -> None:
-    display(Markdown(typeset(text)), metadata={"mnistlib": about} if about else None)
-
-
 def tell(text: str) -> None:
     """Print a line with numbers in it, set as captions are."""
     print(typeset(text))
 
 
-def say(text: str) -> None:
-    """Display a paragraph of Markdown with computed numbers in it."""
-    _markdown(text)
+def say(text: str, **options: object) -> None:
+    """Display a paragraph of Markdown with computed numbers in it; options are IPython's."""
+    display(Markdown(typeset(text)), **options)
 
 
 def in_short(text: str) -> None:
     """Display the answer, Markdown with computed numbers in it, set apart from the text."""
-    lines = f"**In short.** {text}".splitlines()
-    _markdown("\n".join(f"> {line}".rstrip() for line in lines), role="in-short")
+    say(f"> **In short.** {text}".replace("\n", "\n> "))
 
 
 def banner(shown) -> None:
-    """Say loudly that digits or runs are those of the sample; display nothing for any others.
-
-    Args:
-        shown: a DigitData, or a sequence of Run.
-    """
-    if hasattr(shown, "is_sample"):
-        sizes = [(len(shown.train), len(shown.test))] if shown.is_sample else []
-    else:
-        facts = [run.dataset for run in shown if run.dataset["name"] == "sample"]
-        sizes = [(fact["n_train"], fact["n_test"]) for fact in facts]
-    for n_train, n_test in sizes[:1]:
-        _markdown(
-            f"> ⚠️ **This is not MNIST.** MNIST's files were neither found nor downloaded: this "
-            f"page shows the built-in sample of {n_train + n_test:,} digits ({n_train:,} for "
-            f"training, {n_test:,} for testing). Its numbers say nothing about the results on "
-            f"MNIST.",
-            role="banner",
-        )
+    """Say loudly that digits (a DigitData) or runs (a sequence of Run) are those of the sample."""
+    digits = [shown.name] if hasattr(shown, "name") else [run.dataset["name"] for run in shown]
+    if "sample" in digits:
+        say(f"> ⚠️ **This is not MNIST.** {SAMPLE}")

@@ -94,7 +94,7 @@ def do_report(folder: Path) -> None:
     for page, source in zip(pages, sources, strict=True):
         _write_notebook(folder / "notebooks" / f"{page.notebook}.ipynb", source)
     if not (folder / "report" / "index.html").exists():  # a whole report would be made anew
-        report.build(folder / "report", pages=pages, notebooks=folder / "notebooks", say=len)
+        report.build(folder / "report", pages=pages, notebooks=folder / "notebooks")
 
 
 def _write_notebook(path: Path, source: str) -> None:

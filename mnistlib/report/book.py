@@ -3,246 +3,205 @@
 import base64
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from html import escape
+from itertools import pairwise
 from pathlib import Path
-from subprocess import PIPE, run
+from string import Template
 from tempfile import TemporaryDirectory
 
 import bleach
 import nbformat
+from docutils import nodes
+from math_core import LatexError, LatexToMathML
 from nbformat import NotebookNode, v4
+from sphinx.application import Sphinx
 
-from mnistlib.base import UserError, write_bytes
+from mnistlib.base import write_bytes
 from mnistlib.comparison import headline, readable
-from mnistlib.notebook import NAME, plain
+from mnistlib.notebook import NAME, SAMPLE, plain
 from mnistlib.runs import Run, load_all
 
-TITLE = "LeNet-5 and an equally large MLP on handwritten digits"
-LEAD = (
-    "How much of a small network's accuracy on handwritten digits comes from convolution, and how "
-    "much does regularization add?"
-)
-SAMPLE = (
-    "MNIST's files were neither found nor downloaded: this report was made from the built-in "
-    "sample of digits. Its numbers say nothing about the results on MNIST. Only what is read from "
-    "the records in git is about MNIST: the pages whose card says so, and the parts of the report "
-    "that say so."
-)
-FENCE = "`" * 9
-FOLDED = re.compile(r"^(import|from) |^show\(", re.M)  # code that one reads last
-BOXES = {"banner": ("This is not MNIST", "warning"), "in-short": ("In short", "note")}
-WIDGET = "application/vnd.jupyter.widget-view+json"
+# as JupyterLab writes it: another one makes a notebook look changed when it is opened
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+FOLDER = Path(__file__).parent
+HERO = "05_accuracy.png"  # the picture of the first page
+SETTINGS = {  # Sphinx's and its extensions'
+    "html_title": "LeNet-5 and an MLP of its size",
+    "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", __name__],
+    "myst_enable_extensions": ["dollarmath"],
+    # notebooks and names from outside may hold HTML, and roles or links that copy files
+    "myst_disable_syntax": ["html_block", "html_inline", "myst_role", "reference"],
+    "nb_execution_mode": "off",  # papermill has executed them
+    "nb_render_markdown_format": "myst",
+    "numfig": True,
+    "html_math_renderer": "mathml",
+    "html_show_search_summary": False,  # browsers refuse to fetch it on file://
+    "html_theme": "sphinx_book_theme",
+    "html_sidebars": {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]},
+    "html_static_path": [str(FOLDER / "_static")],
+    "html_css_files": ["report.css"],
+    "html_theme_options": {"navbar_persistent": [], "footer_content_items": []},
+}
+FOLDED = re.compile(r"^(import |from |show\(|# Parameters)", re.M)  # code that one reads last
 SHOWN = ("text/html", "text/markdown", "image/png", "text/latex", "text/plain")  # the best first
-TABLE = {"table", "thead", "tbody", "tr", "th", "td", "caption", "br", "b", "i", "sub", "sup"}
-SPANS = {"td": ["colspan", "rowspan"], "th": ["colspan", "rowspan"], "table": ["class"]}
-INDEX_ROW = re.compile(  # pandas gives the index's name a row of its own below the columns' names
-    r"<th></th>((?:\s*<th>[^<]*</th>)+\s*</tr>)\s*<tr>\s*(<th>[^<]+</th>)(?:\s*<th></th>)+\s*</tr>"
-)
+TABLE = ("table", "thead", "tbody", "tr", "th", "td")
+SPANS = {"table": ["class"], "th": ["colspan", "rowspan"]}
 WORDS = re.compile(r"<td>(?=[A-Za-z])|<t[dh]>(?=[^<]{24})")  # no number: at the left, may break
+TEX = LatexToMathML()
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure that `show` left in a notebook; the width is in CSS pixels."""
-
-    png: bytes
-    alt: str
-    width: int
-    caption: str
-
-
-def figures(notebook: NotebookNode) -> dict[str, Picture]:
-    """Each figure that `show` left in an executed notebook, by its name."""
+def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
+    """What `show` left in an executed notebook, by name: the outputs of figure and caption."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    captions = {_ours(output).get("caption"): output for output in outputs}
-    found = {}
-    for output in outputs:
-        name = str(_ours(output).get("figure"))
-        if NAME.fullmatch(name) and name in captions:
-            image, png = output.metadata["image/png"], base64.b64decode(output.data["image/png"])
-            said = captions[name].data["text/markdown"].removeprefix("**Figure.** ")
-            found[name] = Picture(png, str(image.alt), int(image.width), said)
-    return found
+    pairs = {
+        str(_ours(output).get("figure")): (output, below) for output, below in pairwise(outputs)
+    }
+    return {name: pair for name, pair in pairs.items() if NAME.fullmatch(name)}
 
 
-def _ours(output: NotebookNode) -> dict:
-    return output.get("metadata", {}).get("mnistlib", {})
+def save_figures(notebook: NotebookNode, folder: Path) -> None:
+    """Write the figures of an executed notebook as PNG files."""
+    for name, (picture, _) in figures(notebook).items():
+        write_bytes(folder / name, base64.b64decode(picture.data["image/png"]))
+
+
+def _ours(part: NotebookNode) -> dict:
+    return part.get("metadata", {}).get("mnistlib", {})
 
 
 def write(out: Path, pages: Sequence) -> Path:
-    """Write the pages whose notebooks are there, and the index; returns its path.
-
-    Raises:
-        UserError: Sphinx failed; the message ends with what it said.
-    """
-    done = [page for page in pages if (out / f"{page.slug}.ipynb").exists()]
-    names = {page.notebook: page.slug for page in reversed(done)}
-    with TemporaryDirectory() as scratch:
+    """Write the pages whose notebooks are there, and the index; returns its path."""
+    paths = [(page, out / f"{page.slug}.ipynb") for page in pages]
+    book = [(page, nbformat.read(path, as_version=4)) for page, path in paths if path.exists()]
+    with TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the theme's own
         source, html, cache = (Path(scratch) / name for name in ("source", "html", "cache"))
-        cards = [_prepare(page, out, source, names) for page in done]
-        write_bytes(source / "index.md", index(load_all(out / "runs"), cards).encode())
-        settings = Path(__file__).parent
-        command = [sys.executable, "-m", "sphinx", "-q", "-c", settings, "-d", cache, source, html]
-        answer = run(command, check=False, stderr=PIPE, text=True)  # noqa: S603 (our own words)
-        if answer.returncode:
-            raise UserError(f"{out}: Sphinx could not write the pages: {answer.stderr[-2000:]}")
+        for page, notebook in book:
+            save_figures(notebook, source / "figures")
+            write_bytes(source / f"{page.slug}.ipynb", _prepared(page, notebook).encode())
+        write_bytes(source / "index.md", index(load_all(out / "runs"), book).encode())
+        Sphinx(source, None, html, cache, "html", SETTINGS, status=None, warning=None).build()
+        for page, _ in book:  # a notebook to be downloaded is the one that was executed
+            shutil.copy(out / f"{page.slug}.ipynb", html / "_sources")
         for path in sorted(html.rglob("*"), key=lambda path: path.name == "index.html"):
-            executed = out / path.name if path.parent.name == "_sources" else path
-            if path.is_file():  # a notebook to be downloaded is the one that was executed
-                content = (executed if executed.exists() else path).read_bytes()
-                if path.suffix == ".html":
-                    content = _readable_aloud(content)
-                write_bytes(out / path.relative_to(html), content)
+            if path.is_file():
+                write_bytes(out / path.relative_to(html), path.read_bytes())
     return out / "index.html"
 
 
-def _readable_aloud(html: bytes) -> bytes:
-    """The theme's page, with no button named other than it reads, and all of it in some part."""
-    html = html.replace(b' aria-label="Toggle hidden content"', b"")
-    html = re.sub(rb'(button-field [^>]*) title="Search" aria-label="Search"', rb"\1", html)
-    part = b'<div role="region" aria-label="Title" class="sidebar-primary-item">'
-    return html.replace(b'<div class="sidebar-primary-item">', part, 1)
-
-
-@dataclass(frozen=True)
-class Card:
-    """A page as the index shows it; the figure is one of its own, or ""."""
-
-    label: str
-    title: str
-    slug: str
-    figure: str
-    alt: str
-    kept: bool  # about MNIST whatever the digits are, since it is made from the records in git
-
-    def __str__(self) -> str:
-        about = ", about MNIST: from the records in git" if self.kept else ""
-        picture = [f":img-top: figures/{self.figure}", f":img-alt: {_quoted(self.alt)}"]
-        link = [f":link: {self.slug}", ":link-type: doc", *(picture if self.figure else [])]
-        return _directive("grid-item-card", self.title, link, f"{self.label}{about}", "`" * 5)
-
-
-def index(runs: Sequence[Run], cards: Sequence[Card]) -> str:
+def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
     """The report's first page, in Markdown; without runs, it only lists the pages."""
-    facts = [run.dataset for run in runs]
-    sizes = dict.fromkeys((fact["name"], fact["n_train"], fact["n_test"]) for fact in facts)
-    parts = [f"# {TITLE}", LEAD]
-    if any(name == "sample" for name, _, _ in sizes):
-        parts += [_directive("admonition", "This is not MNIST", [":class: warning"], SAMPLE)]
-    for name, n_train, n_test in sizes:
-        about = f"{n_train:,} images for training and {n_test:,} for testing"
-        parts += [f"**Digits:** {plain(name)}, {about}."]
+    parts = []
     if runs:
-        parts += ["## What came out", markdown_table(readable(headline(runs)).reset_index())]
-    if cards and cards[-1].figure:
-        alt = [f":alt: {_quoted(cards[-1].alt)}"]
-        parts += [_directive("image", f"figures/{cards[-1].figure}", alt, "")]
-    grid = _directive("grid", "1 2 2 3", [":gutter: 3"], "\n\n".join(map(str, cards)))
-    links = ["Overview <self>", *(f"{card.label} <{card.slug}>" for card in cards)]
-    contents = _directive("toctree", "", [":hidden:"], "\n".join(links))
-    return "\n\n".join([*parts, "## The pages", grid, contents])
+        digits = runs[0].dataset
+        if digits["name"] == "sample":
+            parts += [_directive("admonition", "This is not MNIST", SAMPLE, "class: warning")]
+        sizes = "{n_train:,} images for training and {n_test:,} for testing".format(**digits)
+        parts += [f"**Digits:** {plain(digits['name'])}, {sizes}.", "## What came out"]
+        parts += [headline_table(runs)]
+    found = [pair for _, notebook in book for pair in figures(notebook).items()]
+    parts += [_picture("image", name, picture) for name, (picture, _) in found if name == HERO]
+    return Template((FOLDER / "index.md").read_text(encoding="utf-8")).substitute(
+        results="\n\n".join(parts),
+        cards="\n\n".join(_card(page, notebook) for page, notebook in book),
+        links="\n".join(f"{page.label} <{page.slug}>" for page, _ in book),
+    )
 
 
-def markdown_table(frame) -> str:
-    """A data frame as a table in Markdown."""
+def _card(page, notebook: NotebookNode) -> str:
+    title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+    kept = _ours(notebook).get("outputs_from") == "runs" and "runs_dir" not in page.parameters
+    about = page.label + ", about MNIST: from the records in git" * kept
+    options = f"link: {page.slug}", "link-type: doc"
+    return _directive("grid-item-card", title, about, *options, fence="`" * 5)
+
+
+def headline_table(runs: Sequence[Run]) -> str:
+    """The headline in Markdown."""
+    frame = readable(headline(runs)).reset_index()
     rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
-def _directive(name: str, argument: str, options: list[str], body: str, fence: str = FENCE) -> str:
-    return "\n".join([f"{fence}{{{name}}} {argument}", *options, "", body, fence])
+def _directive(name: str, argument: str, body: str, *options: str, fence: str = "`" * 9) -> str:
+    lines = [f":{option}" for option in options]
+    return "\n".join([f"{fence}{{{name}}} {argument}", *lines, "", body, fence])
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(" ".join(text.split()), ensure_ascii=False)
+def _picture(directive: str, name: str, picture: NotebookNode, caption: str = "") -> str:
+    about = picture.metadata["image/png"]
+    alt = json.dumps(" ".join(about.alt.split()), ensure_ascii=False)
+    options = f"alt: {alt}", f"width: {int(about.width)}px"
+    return _directive(directive, f"figures/{name}", caption, *options)
 
 
-def _prepare(page, out: Path, source: Path, names: Mapping[str, str]) -> Card:
-    """Write a page's notebook and figures as Sphinx gets them; returns the card for the index."""
-    notebook = nbformat.read(out / f"{page.slug}.ipynb", as_version=4)
-    found = figures(notebook)
-    for name, picture in found.items():
-        write_bytes(source / "figures" / name, picture.png)
-    cells = [part for cell in notebook.cells for part in _parts(cell, names)]
-    heading = re.match(r"# +(.+)", cells[0].source) if cells else None
-    title = heading[1] if heading else page.label
-    if heading and page.variant:  # pages of one notebook are told apart in links and search
-        cells[0].source = f"# {title} ({page.label}){cells[0].source[heading.end() :]}"
-    about = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    ready = v4.new_notebook(cells=cells, metadata={**about, "language_info": {"name": "python"}})
-    write_bytes(source / f"{page.slug}.ipynb", nbformat.writes(ready).encode())
-    kept = _ours(notebook).get("outputs_from") == "runs" and not page.waits
-    name = page.picture if page.picture in found else next(iter(found), "")
-    return Card(page.label, title, page.slug, name, found[name].alt if name else "", kept)
+def _prepared(page, notebook: NotebookNode) -> str:
+    """A page's notebook as Sphinx gets it."""
+    cells = [part for cell in notebook.cells for part in _parts(cell)]
+    if "model" in page.parameters:  # pages of one notebook are told apart in links and search
+        cells[0].source = re.sub(r"\n|$", rf" ({page.label})\g<0>", cells[0].source, count=1)
+    about = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return nbformat.writes(v4.new_notebook(cells=cells, metadata=about))
 
 
-def _parts(cell: NotebookNode, names: Mapping[str, str]) -> Iterator[NotebookNode]:
-    """A cell, and its figures and boxes as cells of Markdown, which Sphinx numbers and styles."""
-    tags = cell.metadata.get("tags", [])
+def _parts(cell: NotebookNode) -> Iterator[NotebookNode]:
+    """A cell without what could run, and its figure as a cell of Markdown, which is numbered."""
     if cell.cell_type == "markdown":
-        yield v4.new_markdown_cell(_defused(cell.source, names))
-    if cell.cell_type != "code" or "parameters" in tags:
+        yield v4.new_markdown_cell(_defused(cell.source))
+    if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
         return  # the parameters that count are in papermill's cell
-    folded = ["hide-input"] if FOLDED.search(cell.source) or "injected-parameters" in tags else []
-    part = v4.new_code_cell(cell.source, metadata={"tags": folded})
-    pictures = figures(nbformat.from_dict({"cells": [cell]}))
-    for output in cell.outputs:
-        box = _box(output, pictures, names)
-        if box:
-            yield from [part, v4.new_markdown_cell(box)]
-            part = v4.new_code_cell("", metadata={"tags": ["remove-input"]})
-        elif box is None:
-            part.outputs += _clean(output, names)
-    if part.outputs or part.source:
-        yield part
+    folded = ["hide-input"] if FOLDED.search(cell.source) else []
+    outputs = [ready for output in cell.outputs for ready in _clean(output)]
+    yield v4.new_code_cell(cell.source, metadata={"tags": folded}, outputs=outputs)
+    for name, (picture, caption) in figures(nbformat.from_dict({"cells": [cell]})).items():
+        said = caption.data["text/markdown"].removeprefix("**Figure.** ")
+        yield v4.new_markdown_cell(_picture("figure", name, picture, _defused(said)))
 
 
-def _box(output: NotebookNode, pictures: Mapping, names: Mapping[str, str]) -> str | None:
-    """What is to be a figure or a box, in Markdown; None for other outputs, "" for captions."""
-    if "caption" in _ours(output):
-        return ""
-    if (name := _ours(output).get("figure")) in pictures:
-        picture = pictures[name]
-        options = [f":name: {Path(name).stem}", f":alt: {_quoted(picture.alt)}"]
-        options += [f":width: {picture.width}px"]
-        return _directive("figure", f"figures/{name}", options, _defused(picture.caption, names))
-    if (role := _ours(output).get("role")) in BOXES:
-        title, kind = BOXES[role]
-        text = re.sub(r"(?m)^> ?", "", output.data["text/markdown"]).partition("** ")[2]
-        return _directive("admonition", title, [f":class: {kind}"], _defused(text, names))
-    return None
-
-
-def _clean(output: NotebookNode, names: Mapping[str, str]) -> list[NotebookNode]:
-    """An output without all that could load, run or restyle; progress bars are left out."""
+def _clean(output: NotebookNode) -> list[NotebookNode]:
+    """An output without all that could load, run or restyle; figures have cells of their own."""
     if output.output_type == "stream":
         return [output] if output.name == "stdout" else []
     data = output.get("data", {})
-    kind = next((kind for kind in SHOWN if kind in data and WIDGET not in data), "")
-    content = data.get(kind, "")
-    if kind == "text/html":
-        content = table(content)
-    if kind == "text/markdown":
-        content = _defused(content, names)
-    return [v4.new_output("display_data", {kind: content})] if kind else []
+    kind = next((kind for kind in SHOWN if kind in data), "")
+    if not kind or _ours(output).keys() & {"figure", "caption"}:
+        return []
+    content = table(data[kind]) if kind == "text/html" else _defused(data[kind])
+    return [v4.new_output("display_data", {kind: content})]
 
 
-def _defused(text: str, names: Mapping[str, str]) -> str:
-    """Markdown whose fences call nothing, and whose links to files lead to pages or nowhere."""
-
-    def link(match: re.Match) -> str:
-        slug = names.get(Path(match[2]).stem)
-        return f"[{match[1]}]({slug}.ipynb{match[3] or ''})" if slug else match[1]
-
+def _defused(text: str) -> str:
+    """Markdown whose fences call nothing, and whose links lead to pages or into the web."""
     text = re.sub(r"([`~:]{3,}[ \t]*)\{", r"\1", text)
-    return re.sub(r"!?\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)]*)?\)", link, text)
+    return re.sub(r"\]\((?!https?:|#|\w+\.ipynb)", r"]\\(", text)
 
 
 def table(html: str) -> str:
     """A table as pandas writes it, and nothing else."""
     html = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", html)
-    html = bleach.clean(html, TABLE, SPANS, strip=True)
-    html = INDEX_ROW.sub(r"\2\1", html).replace("<th></th>", "<td></td>")
+    html = bleach.clean(html, TABLE, SPANS, strip=True).replace("<th></th>", "<td></td>")
     return WORDS.sub(lambda match: match[0].replace(">", ' class="words">'), html)
+
+
+def formula(tex: str, display: bool) -> str:
+    """A formula as MathML, which browsers draw by themselves; what does not parse stays TeX."""
+    try:
+        html = TEX.convert_with_local_state(tex, displaystyle=display)
+    except LatexError:
+        html = f"<code>{escape(tex)}</code>"
+    return f'<div class="formula" tabindex="0">{html}</div>' if display else html
+
+
+def _draw(display: bool, writer, node) -> None:
+    writer.body.append(formula(node.astext(), display))
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this, since this module is one of its extensions."""
+    inline, block = ((partial(_draw, display), None) for display in (False, True))
+    app.add_html_math_renderer("mathml", inline, block)
