@@ -120,15 +120,6 @@ def test_our_loops_run_with_their_parts(tiny, size):
     )
 
 
-def test_an_item_is_what_the_assignment_says(archives, tiny):
-    image, label = MNIST(archives / "train.tar")[7]
-    assert (image.dtype, image.shape) == (torch.float32, (1, 28, 28))
-    assert type(label) is int
-    assert label == tiny.train.labels[7]
-    pixels = torch.tensor(tiny.train.images[7]) / 255
-    assert torch.allclose(image[0], (pixels - 0.1307) / 0.3081, atol=1e-6)
-
-
 @pytest.mark.parametrize("shape", ["one-hot", "column", "float"])
 @pytest.mark.parametrize("batch_size", [1, 2, 10])
 def test_labels_of_another_shape_are_compared_like_with_like_or_refused(tiny, shape, batch_size):

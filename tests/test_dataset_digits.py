@@ -88,6 +88,8 @@ def test_the_sample_is_stratified_and_always_the_same():
 
 
 def test_facts_count_classes_and_name_files(tiny, digit_data):
+    if not digit_data.is_sample:
+        assert (digit_data.name, digit_data.fingerprint) == ("MNIST", digits.FINGERPRINT)
     facts = describe(tiny)
     assert (facts.name, facts.n_train, facts.n_test) == ("tiny", 200, 100)
     assert facts.classes == [(label, 20, 10) for label in range(10)]

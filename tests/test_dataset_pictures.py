@@ -100,9 +100,7 @@ def test_another_content_is_decoded_anew(tmp_path, named, change):
     before = read_both(tmp_path, named)[0].fingerprint
     content = named.pop("1_1.png")
     (tmp_path / "some" / "1_1.png").unlink()
-    named["1_1.png" if change == "content" else "1_2.png"] = (
-        broken.PICTURE if change == "content" else content
-    )
+    named |= {"1_1.png": broken.PICTURE} if change == "content" else {"1_2.png": content}
     for found in read_both(tmp_path, named):
         assert found.fingerprint != before
 
@@ -158,9 +156,10 @@ def test_archives_are_replaced_only_when_told_and_only_as_a_whole(tiny, tmp_path
     (tmp_path / "test.tar").write_text("mine")
     with pytest.raises(UserError, match=r"test\.tar: already there"):
         export(tiny, tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patch:
         patch.setattr(files, "encode", lambda image: 1 / 0)
-        export(tiny, tmp_path, overwrite=True)
+        with pytest.raises(ZeroDivisionError):
+            export(tiny, tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["test.tar"]
     export(tiny, tmp_path, overwrite=True)
     assert len(load(tmp_path).test) == 100

@@ -87,18 +87,18 @@ def jpeg():
 END = chunk(b"IEND", b"")
 HUGE = chunk(b"IHDR", (60_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0]))
 BAD_PICTURES = {
-    **{mode: (broken.picture(mode), "another kind of PNG.*expected an 8-bit grey.*; convert")
+    **{mode: (broken.picture(mode), "another kind of picture.*expected an 8-bit grey.*; convert")
        for mode in ("RGB", "RGBA", "LA", "P", "1", "I;16")},
-    "interlaced": (raw(GREY, interlaced=1), "another kind of PNG"),
-    "32×32": (raw(np.zeros((32, 32), np.uint8), side=32), "another kind of PNG"),
-    "bomb": (broken.PICTURE[:8] + HUGE + bytes(99), "another kind of PNG"),
+    "interlaced": (raw(GREY, interlaced=1), "another kind of picture"),
+    "32×32": (raw(np.zeros((32, 32), np.uint8), side=32), "another kind of picture"),
+    "bomb": (broken.PICTURE[:8] + HUGE + bytes(99), "another kind of picture"),
     "truncated": (broken.PICTURE[:400], "expected an 8-bit grey PNG"),
     "without its end": (broken.PICTURE[:-12], "expected an 8-bit grey PNG"),
     "rows missing": (raw(GREY[:20]), "not 28 rows"),
     "rows without end": (raw(np.zeros((2000, 28), np.uint8)), "not 28 rows"),
     "a bit flipped": (broken.PICTURE[:60] + b"~" + broken.PICTURE[61:], "expected an 8-bit grey"),
-    "JPEG": (jpeg(), "not a PNG file"),
-    "nothing": (b"", "not a PNG file"),
+    "JPEG": (jpeg(), "another kind of picture, or none"),
+    "nothing": (b"", "another kind of picture, or none"),
 }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_what_else_is_in_a_picture_is_not_looked_at(kind):
 
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
 BAD_TARS = {
-    "cut in a picture": (WHOLE[:2000], "expected a whole tar|not a PNG|8-bit grey"),
+    "cut in a picture": (WHOLE[:2000], "expected a whole tar|8-bit grey"),
     "cut between pictures": (WHOLE[: WHOLE.index(b"00003_1.png")], "no end mark"),
     "a damaged header": (WHOLE.replace(b"00003_1.png", b"00003_2.png"), "damaged header"),
     "empty": (b"", "expected a whole tar"),
@@ -207,9 +207,10 @@ def test_what_is_no_regular_file_is_never_opened_nor_passed_over(tmp_path, targe
 def test_a_folder_is_bounded(tmp_path, monkeypatch):
     folder = broken.write(tmp_path / "some", broken.pictures())
     for limit in ("MAX_PICTURE", "MAX_FILES"):
-        with monkeypatch.context() as patch, pytest.raises(DataError, match="some.*more than 5"):
+        with monkeypatch.context() as patch:
             patch.setattr(files, limit, 5)
-            files.read_pictures(folder)
+            with pytest.raises(DataError, match=r"some.*more than 5"):
+                files.read_pictures(folder)
 
 
 @pytest.mark.parametrize("path", ["/no/such/place", "a" * 5000, "a\0b", "~nobody-of-this-name/x"])

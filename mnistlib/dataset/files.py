@@ -102,9 +102,11 @@ def read_pictures(path: Path) -> Digits:
 
 def pictures_below(top: Path) -> Iterator[Path]:
     """Those in a folder and in the folders in it, whatever they are: a broken link is told of."""
-    inner = (path for path in top.iterdir() if path.is_dir() and not path.name.startswith("."))
-    for folder in (top, *inner) if top.is_dir() else ():
-        yield from (path for path in folder.iterdir() if _is_picture(path.name))
+    if not top.is_dir():
+        return
+    for folder in (top, *top.iterdir()):
+        if folder == top or (folder.is_dir() and not folder.name.startswith(".")):
+            yield from (path for path in folder.iterdir() if _is_picture(path.name))
 
 
 def _is_picture(name: str) -> bool:
@@ -173,8 +175,7 @@ def _decode_all(pictures: Pictures, source: Path) -> bytes:
 def decode(content: bytes) -> bytes:
     """The 28×28 greys of a PNG file; raises BAD_INPUT where it is damaged or of another kind."""
     if not content.startswith(START):
-        found = f"another kind of PNG ({content[16:29].hex()})"
-        raise ValueError(found if content.startswith(START[:8]) else "not a PNG file")
+        raise ValueError("another kind of picture, or none")
     rows, needed, at = b"", content[:33], 33  # signature and header
     while at < len(content):  # 4 bytes of length, 4 of kind, the body, 4 of checksum
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
@@ -225,8 +226,7 @@ def export(data: DigitData, folder: str | Path, overwrite: bool = False) -> list
         for path, digits in parts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
-                labels = tqdm(digits.labels, path.name, disable=None)
-                for i, label in enumerate(labels):
+                for i, label in enumerate(tqdm(digits.labels, path.name, disable=None)):
                     content = encode(digits.images[i])
                     member = tarfile.TarInfo(f"{i:05}_{label}.png")  # time 0, owner nobody
                     member.size = len(content)

@@ -35,7 +35,6 @@ MD5 = dict(zip(FILES, (
     "md5:9fb629c4189551a2d022fa330f9573f3", "md5:ec29112dd5afa0611ce80d1b7f02629c",
 ), strict=True))  # fmt: skip
 SILENCE_SECONDS = 10.0  # before an answer, and between two pieces of it
-LOCK_SECONDS = 900
 pooch.get_logger().setLevel("ERROR")
 
 
@@ -71,8 +70,8 @@ def load(data_dir: str | Path | None = None) -> DigitData:
         print(f"mnistlib: MNIST downloaded; before, {before}", file=sys.stderr)
     data = _read_both(base.RAW)
     if 0 < len(data.altered) < len(FILES):  # MNIST in part is MNIST damaged
-        found = f"{', '.join(data.altered)}: not MNIST's content, although the other files are"
-        raise DataError(f"{base.RAW}: {found}; delete them, and the next call downloads them again")
+        found = f"{shown(base.RAW)}: {', '.join(data.altered)}: not MNIST's content, as others are"
+        raise DataError(f"{found}; delete them, and the next call downloads them again")
     return data
 
 
@@ -154,7 +153,7 @@ def download(
     """
     with expecting("a folder to write to", folder, "give another"):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
+        with FileLock(folder / ".lock", timeout=900):
             left = {n: digest for n, digest in hashes.items() if not _idx_file(folder, n).is_file()}
             problems = [_fetch_from(mirror, folder, left, seconds) for mirror in mirrors]
     if left:
