@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 import torch
 from torch import nn, optim
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import Compose, Normalize, Pad, RandomRotation, ToTensor, v2
 
 from mnistlib.base import UserError
@@ -73,51 +73,25 @@ def test_our_parts_answer_the_same_with_and_without_workers(archives):
     assert results[0] == results[1]
 
 
-class TheirModel(nn.Module):
-    def __init__(self, size):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(size * size, 30), nn.Tanh())
-        self.head = nn.Linear(30, 10)
-
-    def forward(self, img):
-        return self.head(self.layers(img))
-
-
-class TheirDataset(Dataset):
-    """Images as another pipeline may hand them out; the label is a tensor here."""
-
-    def __init__(self, digits, size):
-        border = (size - 28) // 2
-        images = torch.tensor(digits.images).float() / 255
-        self.images = nn.functional.pad(images, [border] * 4).unsqueeze(1)
-        self.labels = torch.tensor(digits.labels)
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        return self.images[index], self.labels[index]
-
-
 @pytest.mark.parametrize("size", [28, 32])
 def test_our_loops_run_with_their_parts(tiny, size):
+    def theirs(digits):
+        images = nn.functional.pad(torch.tensor(digits.images) / 255, [(size - 28) // 2] * 4)
+        return images[:, None], torch.tensor(digits.labels)
+
     torch.manual_seed(0)
-    model = TheirModel(size)
-    trn_loader = DataLoader(TheirDataset(tiny.train, size), batch_size=64, shuffle=True)
-    tst_loader = DataLoader(TheirDataset(tiny.test, size), batch_size=64)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(size * size, 30), nn.Tanh(), nn.Linear(30, 10))
+    loader = DataLoader(TensorDataset(*theirs(tiny.train)), batch_size=64, shuffle=True)
     optimizer = optim.Adam(model.parameters(), lr=0.01)
-    first = train(model, trn_loader, "cpu", nn.CrossEntropyLoss(), optimizer)
-    for _ in range(10):
-        last = train(model, trn_loader, "cpu", nn.CrossEntropyLoss(), optimizer)
-    assert last[0] < first[0] / 2
-    model.eval()
-    data = TheirDataset(tiny.test, size)
-    logits = model(data.images)
-    wanted = nn.functional.cross_entropy(logits, data.labels).item()
-    assert test(model, tst_loader, "cpu", nn.CrossEntropyLoss()) == (
-        pytest.approx(wanted, rel=1e-5),
-        (logits.argmax(1) == data.labels).double().mean().item(),
+    losses = [train(model, loader, "cpu", nn.CrossEntropyLoss(), optimizer)[0] for _ in range(10)]
+    assert losses[-1] < losses[0] / 2
+    images, labels = theirs(tiny.test)
+    loss, right = (
+        nn.functional.cross_entropy(model(images), labels),
+        model(images).argmax(1) == labels,
     )
+    found = test(model, DataLoader(TensorDataset(images, labels), 64), "cpu", nn.CrossEntropyLoss())
+    assert found == (pytest.approx(loss.item(), rel=1e-5), right.double().mean().item())
 
 
 @pytest.mark.parametrize("shape", ["one-hot", "column", "float"])

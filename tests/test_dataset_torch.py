@@ -3,6 +3,7 @@
 import pickle
 from itertools import chain
 
+import broken
 import numpy as np
 import pytest
 import torch
@@ -26,10 +27,9 @@ def folder(tiny, tmp_path):
     export(tiny, tmp_path / "root")
     for part in ("train", "test"):
         found = getattr(tiny, part)
-        (tmp_path / "root" / part).mkdir()
-        for i, (image, label) in enumerate(zip(found.images, found.labels, strict=True)):
-            path = tmp_path / "root" / part / f"{i}_{label}.png"
-            path.write_bytes(files.encode(image))
+        pairs = enumerate(zip(found.images, found.labels, strict=True))
+        named = {f"{part}/{i}_{label}.png": files.encode(image) for i, (image, label) in pairs}
+        broken.write(tmp_path / "root", named)
     return tmp_path / "root"
 
 
