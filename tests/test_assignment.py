@@ -21,16 +21,16 @@ def archives(tiny, tmp_path_factory):
     return folder
 
 
-def main(trn_dataset, tst_dataset, model, workers=0, epochs=2):
+def main(trn_dataset, tst_dataset, model):
     """A main.py of the assignment, as people write it."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trn_loader = DataLoader(trn_dataset, batch_size=64, shuffle=True, num_workers=workers)
-    tst_loader = DataLoader(tst_dataset, batch_size=64, shuffle=False, num_workers=workers)
+    trn_loader = DataLoader(trn_dataset, batch_size=64, shuffle=True)
+    tst_loader = DataLoader(tst_dataset, batch_size=64, shuffle=False)
     model = model.to(device)
     criterion = nn.CrossEntropyLoss().to(device)
     optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     history = []
-    for _ in range(epochs):
+    for _ in range(2):
         trn_loss, trn_acc = train(model, trn_loader, device, criterion, optimizer)
         tst_loss, tst_acc = test(model, tst_loader, device, criterion)
         history.append((trn_loss, trn_acc, tst_loss, tst_acc))
@@ -63,14 +63,6 @@ def test_their_main_runs_with_our_parts(archives, network, form):
     history = main(trn_dataset, tst_dataset, network())
     assert history[1][0] < history[0][0]  # the training loss falls
     assert all(0 <= value <= 1 for epoch in history for value in epoch[1::2])
-
-
-def test_our_parts_answer_the_same_with_and_without_workers(archives):
-    results = []
-    for workers in (0, 2):
-        torch.manual_seed(0)
-        results.append(main(*FORMS["a tar each"](archives), LeNet5(), workers, epochs=1))
-    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("size", [28, 32])

@@ -247,7 +247,6 @@ def test_without_a_mirror_the_sample_is_loaded(capsys, monkeypatch):
 BAD = {
     "cut off": ({"answers": GOOD, "cut": 7}, "not used: .*(IncompleteRead|broken)"),
     "wrong": ({"answers": dict.fromkeys(GOOD, gzip.compress(b"x"))}, "not used: SHA256 hash"),
-    "a page": ({"answers": dict.fromkeys(GOOD, b"<html>")}, "not used: SHA256 hash"),
     "busy": ({"answers": GOOD, "status": 503}, "not used: 503"),
 }
 

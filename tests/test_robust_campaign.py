@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,33 +14,23 @@ sys.path.insert(0, str(ROOT))
 from tests import campaign
 
 
-class Unchecked:
-    """Digits as a reader without checks would return them."""
+def answer(digits):
+    """Make a reader's answer of its labels, or of its error."""
+    if isinstance(digits, Exception):
+        raise digits
+    images = np.zeros((len(digits), 28, 28), np.uint8)
+    return SimpleNamespace(images=images, labels=np.array(digits))  # no checks of its own
 
-    def __init__(self, n=1, labels=(7,)):
-        self.images, self.labels = np.zeros((n, 28, 28), np.uint8), np.array(labels)
 
-
-ANSWERS = {
-    "accepted": (lambda path: Unchecked(),),
-    "refused": (lambda path: DataError(f"{path}: bad"),),
-    "wrong answer": (lambda path: DataError("names no file"), lambda path: Unchecked(0, ()),
-                     lambda path: Unchecked(1, (12,)), lambda path: Unchecked(1, [[7]])),
-    "crashed": (lambda path: 1 / 0,),
-}  # fmt: skip
+ANSWERS = {"accepted": [7], "refused": DataError("/x: bad"), "crashed": ZeroDivisionError()}
+WRONG = [DataError("names no file"), [], [12], [[7]]]
 
 
 @pytest.mark.parametrize(
-    ("answer", "read"), [(a, r) for a, reads in ANSWERS.items() for r in reads]
+    ("kind", "given"), [*ANSWERS.items(), *[("wrong answer", w) for w in WRONG]]
 )
-def test_each_kind_of_answer_is_told(answer, read, tmp_path):
-    def reader(path):
-        found = read(path)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    assert campaign._judge(reader, tmp_path)[0] == answer
+def test_each_kind_of_answer_is_told(kind, given):
+    assert campaign._judge(lambda path: answer(given), Path("/x"))[0] == kind
 
 
 def test_a_short_run_prints_a_table_and_finds_nothing():
