@@ -98,28 +98,25 @@ DEFAULT = Strength()
 
 
 @technique("affine", distortion=0.5)
-def affine(images: Tensor, labels: Tensor, generator: Generator, distortion: float = 1.0) -> Tensor:
+def affine(images: Tensor, labels: Tensor, generator: Generator, distortion: float) -> Tensor:
     """Rotate, shift, scale and shear each image; what comes in from outside is black."""
-    return _sample(images, _affine_grid(images, generator, DEFAULT.times(distortion)))
+    return _move(images, generator, DEFAULT.times(distortion), elastic=False)
 
 
 @technique("affine+elastic", distortion=1.0)
 def affine_elastic(
-    images: Tensor, labels: Tensor, generator: Generator, distortion: float = 1.0
+    images: Tensor, labels: Tensor, generator: Generator, distortion: float
 ) -> Tensor:
     """affine(), and each pixel moved by a smooth random field."""
-    strength = DEFAULT.times(distortion)
-    grid = _affine_grid(images, generator, strength)
-    return _sample(images, grid + _elastic(len(images), images.shape[-1], strength, generator))
+    return _move(images, generator, DEFAULT.times(distortion), elastic=True)
 
 
-def _sample(images: Tensor, grid: Tensor) -> Tensor:
-    return F.grid_sample(images, grid, align_corners=False)  # [b, 1, n, n]
-
-
-def _affine_grid(images: Tensor, generator: Generator, strength: Strength) -> Tensor:
+def _move(images: Tensor, generator: Generator, strength: Strength, elastic: bool) -> Tensor:
     b, n = len(images), images.shape[-1]
-    return F.affine_grid(_affine(b, n, strength, generator), (b, 1, n, n), align_corners=False)
+    grid = F.affine_grid(_affine(b, n, strength, generator), (b, 1, n, n), align_corners=False)
+    if elastic:
+        grid = grid + _elastic(b, n, strength, generator)
+    return F.grid_sample(images, grid, align_corners=False)  # [b, 1, n, n]
 
 
 def _uniform(shape: tuple[int, ...], bound: float, generator: Generator) -> Tensor:

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import NamedTuple
 
-from mnistlib import augment, model
-from mnistlib.augment import AUGMENTATIONS, TECHNIQUES, technique
+from mnistlib.augment import AUGMENTATIONS, TAKEN, TECHNIQUES, technique
 from mnistlib.base import UserError, pick, within
-from mnistlib.model import MLP_WIDTHS, NETWORKS, TITLES
+from mnistlib.model import MLP_WIDTHS, NETWORKS, TITLES, find
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "one-cycle")
@@ -120,7 +118,7 @@ technique("batch norm", model="lenet5_reg")
 technique("label smoothing", label_smoothing=0.05)
 technique("averaging", averaging="ema", ema_decay=0.9995)
 technique("one-cycle", **ONE_CYCLE, learning_rate=0.05)
-augment.TAKEN.update(TECHNIQUES)
+TAKEN.update(TECHNIQUES)
 
 ORDER = (  # in which the report tells them
     *("weight decay", "dropout", "batch norm", "label smoothing"),
@@ -159,7 +157,7 @@ def recipe(name: str, technique: str = "", **changes: object) -> Recipe:
     for change in changes:
         pick("recipe value", change, [field.name for field in fields(Recipe)])
     if name not in RECIPES:
-        name = model.find(name)
+        name = find(name)
     added = TECHNIQUES[pick("technique", technique, TECHNIQUES)] if technique else {}
     return replace(RECIPES.get(name) or Recipe(model=name), **{**added, **changes})
 
@@ -197,21 +195,18 @@ def row_name(recipe: Recipe) -> str:
     return f"{near} ({', '.join(f'{k}={new}' for k, (_, new) in changed.items())})"
 
 
-class Carried(NamedTuple):
-    """What another process needs to know of a recipe that it cannot import."""
-
-    network: tuple[str, str, type]
-    function: tuple[str, object]
-
-
-def carried(recipe: Recipe) -> Carried:
-    """The network and the technique of a recipe, to be sent by value along with it."""
+def carried(recipe: Recipe) -> dict:
+    """What another process cannot import of a recipe: its network and technique, by value."""
     name, kind = recipe.model, recipe.augment
-    return Carried((name, TITLES[name], NETWORKS[name]), (kind, AUGMENTATIONS[kind]))
+    return {
+        "networks": {name: NETWORKS[name]},
+        "titles": {name: TITLES[name]},
+        "augmentations": {kind: AUGMENTATIONS[kind]},
+    }
 
 
-def receive(sent: Carried) -> None:
+def receive(sent: dict) -> None:
     """Make known in this process what carried() has sent."""
-    name, title, network = sent.network
-    NETWORKS[name], TITLES[name] = network, title
-    augment.AUGMENTATIONS[sent.function[0]] = sent.function[1]
+    NETWORKS.update(sent["networks"])
+    TITLES.update(sent["titles"])
+    AUGMENTATIONS.update(sent["augmentations"])

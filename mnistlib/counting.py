@@ -18,12 +18,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from mnistlib.base import UserError
 from mnistlib.model import Pad, build
 
 Shape = tuple[int, ...]
 IMAGE: Shape = (1, 28, 28)
-CLASSES = 10
 SILENT = (nn.Identity, nn.Dropout)  # do nothing to a test image, and have no parameters
 
 
@@ -179,30 +177,16 @@ def _number(value: int) -> str:
 
 
 def solve_widths(
-    total: int,
-    inputs: int = prod(IMAGE),
-    outputs: int = CLASSES,
-    hidden: int = 3,
-    low: int = 1,
-    high: int | None = None,
+    total: int, inputs: int = prod(IMAGE), outputs: int = 10, hidden: int = 3, low=1, high=None
 ) -> list[tuple[int, ...]]:
     """Every choice of hidden widths that gives an MLP exactly `total` parameters, in order.
 
     Args:
         hidden: number of hidden layers, at least 1.
-        low: the least width of any hidden layer.
+        low: the least width of any hidden layer, at least 1.
         high: the greatest; None for as wide as the total allows.
-
-    Raises:
-        UserError: a count below 1, or high below low.
     """
-    if min(total, inputs, outputs, hidden, low) < 1 or (high is not None and high < low):
-        raise UserError(
-            f"found total={total}, inputs={inputs}, outputs={outputs}, hidden={hidden}, "
-            f"low={low}, high={high}; expected all at least 1 and low <= high"
-        )
-    top = total if high is None else high
-    return list(_solve(total, inputs, outputs, hidden, low, top))
+    return list(_solve(total, inputs, outputs, hidden, low, total if high is None else high))
 
 
 def _solve(

@@ -12,7 +12,6 @@ from importlib import import_module
 from inspect import signature
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -54,18 +53,16 @@ def find(name: str) -> str:
     Raises:
         UserError: there is no such network; lists the valid names, or says what the import said.
     """
-    module, colon, attribute = name.partition(":") if isinstance(name, str) else (name, "", "")
+    module, colon, attribute = str(name).partition(":")
     if not colon:
         return pick("model", name, NETWORKS)
     try:
         network = getattr(import_module(module), attribute)
-        if not issubclass(network, nn.Module):
-            raise TypeError(f"{attribute} is no torch.nn.Module")
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"model {name!r}: {error}; give package.module:Class") from error
     known = [name for name, other in NETWORKS.items() if other is network]
     if not known:
-        known = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower()]
+        known = [attribute.lower()]
         register(known[0], attribute)(network)
     return known[0]
 
@@ -97,24 +94,21 @@ def pad(images: Tensor) -> Tensor:
     Raises:
         UserError: images of another shape.
     """
-    if images.shape[1:] == (1, 32, 32):
+    if _side(images) == 32:
         return images
-    _expect_digits(images)
     return F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
 
 
 def crop(images: Tensor) -> Tensor:
     """Images [b, 1, 32, 32] without their frame: [b, 1, 28, 28]; 28×28 comes back as it is."""
-    if images.shape[1:] == (1, 32, 32):
-        return images[:, :, 2:-2, 2:-2]
-    _expect_digits(images)
-    return images
+    return images[:, :, 2:-2, 2:-2] if _side(images) == 32 else images
 
 
-def _expect_digits(images: Tensor) -> None:
-    if images.shape[1:] != (1, 28, 28):
+def _side(images: Tensor) -> int:
+    if images.shape[1:] not in ((1, 28, 28), (1, 32, 32)):
         shape = list(images.shape)
         raise UserError(f"found images {shape}, expected [b, 1, 28, 28] or [b, 1, 32, 32]")
+    return images.shape[-1]
 
 
 class Pad(nn.Module):
@@ -205,32 +199,3 @@ class RegularizedLeNet5(LeNet5):
         x = self.dropout(self.relu(self.bn3(self.fc1(self.flatten(x)))))  # [b, 120]
         x = self.dropout(self.relu(self.bn4(self.fc2(x))))  # [b, 84]
         return self.fc3(x)  # [b, 10]
-
-
-def first_weights(network: nn.Module) -> Tensor | None:
-    """The weights that stand directly on pixels, [n, 1, k, k]; None where none do.
-
-    Those of a convolution are its kernels, those of a fully connected layer images of 28×28.
-    """
-    weight = next((p.detach().cpu() for p in network.parameters() if p.ndim > 1), None)
-    if weight is not None and weight.shape[1:] == (28 * 28,):
-        return weight.view(-1, 1, 28, 28)
-    return weight if weight is not None and weight.shape[1:2] == (1,) else None
-
-
-@torch.no_grad()
-def feature_maps(network: nn.Module, images: Tensor) -> list[Tensor]:
-    """What each convolution answers to images [b, 1, 28, 28]: [b, maps, height, width] each.
-
-    These are the values before batch norm, pooling and ReLU; a network without any gives none.
-    """
-    answers: list[Tensor] = []
-    hooks = [
-        layer.register_forward_hook(lambda *call: answers.append(call[2].cpu()))
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d)
-    ]
-    network.eval()(images.to(next(network.parameters()).device))
-    for hook in hooks:
-        hook.remove()
-    return answers

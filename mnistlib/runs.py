@@ -141,17 +141,10 @@ def save(run: Run, folder: str | Path) -> Path:
     Where another run has that name, such as one on other digits, the key is added to it.
     """
     path = Path(folder) / place(run.recipe, run.seed)
-    if path.exists() and _key_in(path) != run.key:
+    if path.exists() and f'"key": "{run.key}"' not in path.read_text(errors="replace"):
         path = path.with_name(f"{path.stem}-{run.key[:8]}.json")
     record = {"format": FORMAT, "key": run.key, **asdict(run)}
     return write_bytes(path, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _key_in(path: Path) -> str | None:
-    try:
-        return _json(path)["key"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
 
 
 def load(path: str | Path) -> Run:

@@ -1,7 +1,6 @@
 """One training session for a person: a line an epoch, then record, weights and curves."""
 
 import sys
-from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,17 +10,13 @@ from mnistlib import plots, runs
 from mnistlib.base import expect_writable, own_output, write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
+from mnistlib.notebook import render
 from mnistlib.stats import wilson
 from mnistlib.train import fit, initial, pick_device
 
 
 def train_and_save(
-    recipe: Recipe,
-    seed: int,
-    data_dir: str | None,
-    out: Path,
-    device: str = "auto",
-    threads: int = 1,
+    recipe: Recipe, seed: int, data_dir: str | None, out: Path, device: str, threads: int
 ) -> runs.Run:
     """Train, print a line per epoch, and write record, weights and the four curves below `out`.
 
@@ -37,31 +32,22 @@ def train_and_save(
     own_output(out, data)
     print(f"{TITLES[recipe.model]} on {data.name}: {len(data.train):,} training images")
     model = initial(recipe, seed)
-    checkpoint = runs.unfinished(out / "runs", runs.key(recipe, seed, data.fingerprint))
-    if checkpoint.exists():
-        print(f"going on from {checkpoint}")
-    run = fit(
-        recipe,
-        data,
-        seed,
-        model=model,
-        device=device,
-        threads=threads,
-        progress=sys.stderr.isatty(),
-        on_epoch=_print_epoch,
-        checkpoint=checkpoint,
-    )
+    aside = runs.unfinished(out / "runs", runs.key(recipe, seed, data.fingerprint))
+    if aside.exists():
+        print(f"going on from {aside}")
+    how = {"device": device, "threads": threads, "progress": sys.stderr.isatty()}
+    run = fit(recipe, data, seed, model=model, on_epoch=_print_epoch, checkpoint=aside, **how)
     record = runs.save(run, out / "runs")
     stem = f"{record.parent.name}-{record.stem}"
-    written = [record, runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")]
-    checkpoint.unlink(missing_ok=True)  # the record is safe
-    written.append(_draw_curves(run, out / "figures" / f"{stem}_curves.png"))
-    low, high = wilson(round(run.accuracy * len(data.test)), len(data.test))
+    weights = runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")
+    aside.unlink(missing_ok=True)  # the record is safe
+    curves = write_bytes(out / "figures" / f"{stem}_curves.png", _curves(run))
+    low, high = wilson(int(run.correct.sum()), len(data.test))
     print(
         f"test accuracy after epoch {recipe.epochs}: {run.accuracy:.2%}, "
         f"95 % interval {low:.2%} to {high:.2%} over {len(data.test):,} test images"
     )
-    for path in written:
+    for path in (record, weights, curves):
         print(f"wrote {path}")
     return run
 
@@ -75,13 +61,9 @@ def _print_epoch(number: int, values: dict) -> None:
     )
 
 
-def _draw_curves(run: runs.Run, path: Path) -> Path:
+def _curves(run: runs.Run) -> bytes:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     plots.learning_curves(run.history, axes, run.recipe.model)
     words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
     figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
-    image = BytesIO()
-    figure.savefig(image, format="png")
-    plt.close(figure)
-    write_bytes(path, image.getvalue())
-    return path
+    return render(figure)

@@ -198,18 +198,18 @@ def fit(
         about = _bits_depend_on(recipe, seed, data, device, threads)
         course = Course(recipe, data, seed, model, device, bar.update)
         history = _train_epochs(course, recipe, bar, on_epoch, checkpoint, about)
-        predictions = predict(course.finish(), data.test).argmax(1)
+        answers = predict(course.finish(), data.test).argmax(1)
+    sizes = {"n_train": len(data.train), "n_test": len(data.test)}
+    wrong = np.flatnonzero(answers != data.test.labels)
+    versions = {name: about[name] for name in ("torch", "arithmetic")}
     return Run(
         recipe=recipe,
         seed=seed,
-        dataset=_facts(data),
+        dataset={"name": data.name, **sizes, "fingerprint": data.fingerprint},
         history=history,
-        predictions="".join(map(str, predictions)),
-        mistakes=_mistakes(predictions, data.test.labels),
-        versions={
-            "python": platform.python_version(),
-            **{name: about[name] for name in ("torch", "arithmetic")},
-        },
+        predictions="".join(map(str, answers)),
+        mistakes={str(index): int(data.test.labels[index]) for index in wrong},
+        versions={"python": platform.python_version(), **versions},
         device=about["device"],
         threads=threads,
     )
@@ -282,17 +282,3 @@ def _bar(recipe: Recipe, data: DigitData, progress: bool) -> tqdm:
     # as nbval does, keeps 1,000 of them and loses the rest.
     look = {"unit": " images", "unit_scale": True, "mininterval": 2.0}
     return tqdm(total=total, desc=recipe.model, disable=not progress, **look)
-
-
-def _mistakes(predictions: np.ndarray, labels: np.ndarray) -> dict[str, int]:
-    wrong = np.flatnonzero(predictions != labels)
-    return {str(index): int(labels[index]) for index in wrong}
-
-
-def _facts(data: DigitData) -> dict:
-    return {
-        "name": data.name,
-        "n_train": len(data.train),
-        "n_test": len(data.test),
-        "fingerprint": data.fingerprint,
-    }

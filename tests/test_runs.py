@@ -1,7 +1,6 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -48,29 +47,6 @@ def test_the_key_depends_on_recipe_seed_and_digits_and_on_nothing_else(run):
 def test_the_key_of_a_known_recipe_never_changes():
     assert runs.key(Recipe(), 0, "f").startswith("152736fa355f")
     assert runs.key(Recipe(model="mlp", epochs=3), 1, "f").startswith("aa3067f54553")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"predictions": "721"}, "3 predictions for 4 test images"),
-        ({"predictions": "72x0"}, "a string of digits"),
-        ({"mistakes": {}}, "0 mistakes do not fit accuracy 0.75"),
-        ({"mistakes": {"3": 0}}, "misread with the label that was predicted"),
-        ({"recipe": Recipe(epochs=3)}, "expected 3"),
-    ],
-)
-def test_a_run_that_contradicts_itself_is_refused(run, change, message):
-    with pytest.raises(DataError, match=message):
-        replace(run, **change)
-
-
-@pytest.mark.parametrize("content", ["", "{}", "[]", "not json", '{"recipe": {"model": "x"}}'])
-def test_a_file_that_is_no_record_is_named(content, tmp_path):
-    path = tmp_path / "broken.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"broken\.json: no record of a run"):
-        runs.load(path)
 
 
 def test_a_record_that_was_changed_by_hand_is_refused(run, tmp_path):
@@ -127,10 +103,6 @@ def test_a_record_of_a_model_that_is_not_registered_says_what_to_do(run, tmp_pat
     path.write_text(path.read_text().replace('"model": "mlp"', '"model": "wider"'))
     with pytest.raises(DataError, match=r"unknown model 'wider'.*register what it names first"):
         runs.load(path)
-
-
-def test_answers_are_whole_numbers(run):
-    assert run.answers.dtype == np.int64
 
 
 def set_in(record, path, value):
@@ -209,13 +181,6 @@ def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
     (tmp_path / file.name).write_text(json.dumps(record))
     with pytest.raises(DataError, match=r"do not fit accuracy 0\.9.* on MNIST's labels"):
         runs.load(tmp_path / file.name)
-
-
-def test_a_huge_file_is_refused_unread(tmp_path):
-    with (tmp_path / "a.json").open("wb") as file:
-        file.truncate(2**40)
-    with pytest.raises(DataError, match=r"1,099,511,627,776 bytes, expected 16,777,216 at most"):
-        runs.load(tmp_path / "a.json")
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.lr_scheduler import ConstantLR, OneCycleLR
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnistlib.base import TrainingError, UserError, stream
+from mnistlib.base import TrainingError, UserError
 from mnistlib.config import MODELS, RECIPES, recipe
 from mnistlib.course import Course, training_batches
 from mnistlib.dataset import MEAN, STD, normalise
@@ -195,12 +195,6 @@ def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
         fit(diverging, tiny, 0, progress=False)
 
 
-def test_a_model_that_was_trained_before_starts_anew(tiny):
-    model = initial(quick("lenet5_reg"), 0)
-    first, again = (fit(quick("lenet5_reg"), tiny, 0, model=model, progress=False) for _ in "ab")
-    assert same(first, again)
-
-
 def test_a_model_of_another_shape_is_a_users_mistake(tiny):
     with pytest.raises(UserError, match=r"not that of the recipe \(.*give initial\(recipe, seed\)"):
         fit(quick("mlp"), tiny, model=initial(quick("lenet5"), 0), progress=False)
@@ -215,18 +209,6 @@ def test_networks_of_one_seed_start_from_the_same_weights():
     plain, regularized = (initial(RECIPES[name], 7) for name in ("lenet5", "lenet5_reg"))
     assert torch.equal(plain.conv1.weight, regularized.conv1.weight)
     assert torch.equal(plain.fc3.bias, regularized.fc3.bias)
-
-
-def test_streams_differ_by_purpose_and_by_seed():
-    seeds = {stream(seed, purpose) for seed in range(50) for purpose in ("weights", "order")}
-    assert len(seeds) == 100
-    assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-def test_widths_are_those_of_the_recipe():
-    model = initial(recipe("mlp", widths="42-542"), 0)
-    assert [layer.out_features for layer in model.hidden] == [42, 542]
-    assert isinstance(model.out, nn.Linear)
 
 
 class Fixed(nn.Module):
@@ -286,14 +268,6 @@ def test_testing_changes_nothing_and_switches_dropout_off(loader):
     assert first == second
     assert not model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-
-
-def test_training_switches_dropout_and_batch_norm_on(loader):
-    model = RegularizedLeNet5(dropout=0.5).eval()
-    still = torch.optim.SGD(model.parameters(), lr=0.0)
-    train(model, [next(iter(loader))], "cpu", nn.CrossEntropyLoss(), still)
-    assert model.training
-    assert model.bn1.num_batches_tracked == 1
 
 
 def test_an_empty_loader_is_refused():
