@@ -106,11 +106,11 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import describe, load, place
+    from mnistlib.dataset import describe, load
 
     facts = describe(load(options.data))
     print(f"{facts.name}: {facts.n_train:,} training and {facts.n_test:,} test digits")
-    print(f"found in {place(options.data)}: {facts.origin}")
+    print(f"found in {facts.origin}")
     print(f"fingerprint {facts.fingerprint}")
     for name, digest, known in facts.files:
         print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
