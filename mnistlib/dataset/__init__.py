@@ -1,15 +1,6 @@
 """From bytes on disk to digits in memory, and the `MNIST` data set class."""
 
-from mnistlib.dataset.digits import (
-    MEAN,
-    STD,
-    TABLE,
-    DigitData,
-    Digits,
-    describe,
-    normalise,
-    split,
-)
+from mnistlib.dataset.digits import MEAN, STD, TABLE, DigitData, Digits, describe, normalise, split
 from mnistlib.dataset.files import export
 from mnistlib.dataset.source import MIRRORS, download, load, sample
 
