@@ -102,17 +102,15 @@ def _train(options: argparse.Namespace) -> None:
 def _study(options: argparse.Namespace) -> int:
     from mnistlib.study_command import command
 
-    given = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
-    what = options.only, options.seeds, options.epochs, options.data, options.out
-    return command(*what, options.dry_run, **given)
+    return command(options)
 
 
 def _data(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import describe, load, place
+    from mnistlib.dataset import describe, load
 
     facts = describe(load(options.data))
     print(f"{facts.name}: {facts.n_train:,} training and {facts.n_test:,} test digits")
-    print(f"found in {place(options.data)}: {facts.origin}")
+    print(f"found in {facts.origin}")
     print(f"fingerprint {facts.fingerprint}")
     for name, digest, known in facts.files:
         print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
@@ -170,7 +168,7 @@ COMMANDS = {  # what it does, in words, and its options as argparse has them
                 "metavar": "ROW",
                 "help": 'such as mlp "lenet5 + dropout"; --dry-run lists',
             },
-            "--seeds": {"default": "0-9", "help": "such as 0,3,7-8 (default: 0-9)"},
+            "--seeds": {"default": "0-9", "help": "such as 10-29, or one (default: 0-9)"},
             "--epochs": {"type": int, "help": "instead of the recipes', for trying out"},
             "--jobs": {"type": int, "help": "runs at a time here (default: one a core)"},
             "--backend": {"choices": ("loky", "dask"), "help": "processes here, or Dask"},

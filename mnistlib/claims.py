@@ -8,24 +8,12 @@ Platt, "Best practices for convolutional neural networks applied to visual docum
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isnan
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from mnistlib import plan
-from mnistlib.comparison import (
-    ALONE,
-    BOTH_WAYS,
-    VERDICTS,
-    WITHIN,
-    compare,
-    label,
-    undecided,
-    which,
-)
-from mnistlib.config import BASELINE, ROWS
+from mnistlib.comparison import ALONE, BOTH_WAYS, VERDICTS, WITHIN, compare, label, which
 from mnistlib.runs import Run
 
 KNOWN = (  # method, test error as a fraction, source
@@ -38,11 +26,6 @@ KNOWN = (  # method, test error as a fraction, source
 ERROR_1998, ERROR_2003 = KNOWN[1][1], KNOWN[-1][1]
 LENET5_1998 = 1 - ERROR_1998
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
-
-
-def known() -> pd.DataFrame:
-    """One row a published result: method, error (fraction), source."""
-    return pd.DataFrame(KNOWN, columns=["method", "error", "source"])
 
 
 class Study(NamedTuple):
@@ -59,22 +42,17 @@ class Study(NamedTuple):
     removed: pd.DataFrame
 
 
-def judge(
-    rows: Mapping[str, Sequence[Run]],
-    rng: np.random.Generator | int = 0,
-    without: Iterable[int] = (),
-) -> Study:
+def judge(rows: Mapping[str, Sequence[Run]], without: Iterable[int] = ()) -> Study:
     """Compare the study's rows; rows with fewer than two runs are left out.
 
     Args:
         rows: runs by the names of the study's rows; lenet5, mlp and lenet5_reg must be there.
-        rng: for the bootstrap.
         without: test images to leave out, by index.
     """
     enough = {name: runs for name, runs in rows.items() if len(runs) > 1}
     families = (["lenet5", "mlp"], ["lenet5", *ALONE], ["lenet5_reg", *WITHIN])
     there = [{name: enough[name] for name in names if name in enough} for names in families]
-    return Study(*(compare(family, next(iter(family)), rng, without) for family in there))
+    return Study(*(compare(family, next(iter(family)), without) for family in there))
 
 
 def claims(study: Study, second: pd.DataFrame | None) -> pd.DataFrame:
@@ -84,13 +62,13 @@ def claims(study: Study, second: pd.DataFrame | None) -> pd.DataFrame:
         study: as from judge.
         second: as from plan.confirm.
     """
-    found = [*_of_models(study), *_of_techniques(study, second), *_of_parts(study)]
+    found = [*_of_networks(study), *_of_techniques(study, second), *_of_parts(study)]
     frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
     frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})
     return frame
 
 
-def _of_models(study: Study) -> Iterator[tuple[str, str, bool]]:
+def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
     lenet5, mlp = study.duel.loc["lenet5"], study.duel.loc["mlp"]
     together, reg = study.added.loc["lenet5_reg"], study.removed.loc["lenet5_reg"]
     text = f"LeNet-5, by the assignment's recipe, reaches the {100 * LENET5_1998:.2f} % of 1998."
@@ -105,25 +83,28 @@ def _of_models(study: Study) -> Iterator[tuple[str, str, bool]]:
 
 
 def _of_techniques(study: Study, second: pd.DataFrame | None) -> Iterator[tuple[str, str, bool]]:
-    family = study.added.iloc[1:].rename(index=label)
-    alone = family.drop("all together")
+    alone = study.added.drop(["lenet5", "lenet5_reg"]).rename(index=label)
     helping = alone[alone["verdict"] == "helps"]
-    evidence = f"{len(helping)} of {len(alone)} help. {family_words('Added alone', family)}"
-    yield "At least three techniques help when each is added alone.", evidence, len(helping) >= 3
-    evidence, confirmed = plan.words(second), 0
+    text = "At least three techniques help when each is added alone."
+    evidence = f"{len(helping)} of {len(alone)} help. {family_words('Added alone', study.added)}"
+    yield text, evidence, len(helping) >= 3
+    text, confirmed = "At least three techniques help alone, judged by fresh seeds only.", False
+    evidence = plan.words(second)
     if second is not None:
         rows = plan.retried(second)
         gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
-        evidence, confirmed = f"{evidence} Gains: {gains}.", (rows["verdict"] == "helps").sum()
-    text = "At least three techniques help alone, judged by fresh seeds only."
-    yield text, evidence, confirmed >= 3
+        evidence, confirmed = f"{evidence} Gains: {gains}.", sum(rows["verdict"] == "helps") >= 3
+    yield text, evidence, confirmed
+    text = "Every technique helps when it is added alone."
     evidence = f"hurt: {which(alone, 'hurts')}; no evidence: {which(alone, 'no evidence')}"
-    yield "Every technique helps when it is added alone.", evidence, len(helping) == len(alone)
-    evidence, share = "none helps", 0.0
+    yield text, evidence, len(helping) == len(alone)
+    text = "One run of each is enough to see that a technique helps."
+    evidence, sure = "none helps", False
     if len(helping):
         weakest, share = helping["better"].idxmin(), helping["better"].min()
         evidence = f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of pairs"
-    yield "One run of each is enough to see that a technique helps.", evidence, share >= SURE
+        sure = share >= SURE
+    yield text, evidence, sure
 
 
 def _of_parts(study: Study) -> Iterator[tuple[str, str, bool]]:
@@ -133,85 +114,44 @@ def _of_parts(study: Study) -> Iterator[tuple[str, str, bool]]:
     evidence = f"worse for it: {needed}; no evidence: {unclear}"
     yield text, evidence, (without["verdict"] == "hurts").all()
     parts = [a for a, b in BOTH_WAYS.values() if " - " in b and b in study.removed.index]
-    total = study.added["difference"].reindex(parts).sum()
-    together = study.added.loc["lenet5_reg"]
+    total, together = study.added.loc[parts, "difference"].sum(), study.added.loc["lenet5_reg"]
     evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(together)}"
     fits = together.low <= total <= together.high
     yield "The gains of the single techniques add up.", evidence, fits
 
 
 def results(study: Study) -> pd.DataFrame:
-    """One row a recipe, as people read it: error, difference, p-value, verdict.
-
-    Columns are those of readable().
-    """
-    parts = [
-        study.added.iloc[:1],
-        study.duel.iloc[1:],
-        study.added.iloc[1:],
-        study.removed.iloc[1:],
-    ]
-    return readable(pd.concat(parts))
+    """The whole study as people read it, a row a recipe; columns as readable()'s."""
+    frames = study.added[:1], study.duel[1:], study.added[1:], study.removed[1:]
+    return readable(pd.concat(frames))
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """compare's rows in words; index: labels.
-
-    "better" is how often one run beats one of the baseline, from any two seeds.
-    """
+    """compare's rows in words; index: labels."""
     frame = frame.rename(index=label)
     rows = list(frame.itertuples())
-    return pd.DataFrame(
-        {
-            "test error": [_briefly(error_words(row), " over") for row in rows],
-            "seeds": frame["seeds"],
-            "difference": [_difference(row) for row in rows],
-            "p (Holm)": ["–" if isnan(row.p) else f"{row.p_holm:.2g}" for row in rows],
-            "better": [f"{100 * row.better:.0f} %" for row in rows],
-            "verdict": frame["verdict"],
-        },
-        index=frame.index,
-    )
-
-
-def _difference(row: object) -> str:
-    return "–" if isnan(row.p) else _briefly(gain_words(row).replace(" points", ""), ";")
-
-
-def _briefly(words: str, end: str) -> str:
-    """Words in parentheses only up to `end`."""
-    return words.partition(end)[0] + ")"
-
-
-def abstract(study: Study, second: pd.DataFrame | None) -> str:
-    """The study in a paragraph of Markdown: question, method, results; arguments as claims'."""
-    alone = study.added.iloc[1:].rename(index=label)
-    within = study.removed.iloc[1:].rename(index=label)
-    least, most = alone["seeds"].min(), study.added["seeds"].max()
-    seeds = f"{least}" if least == most else f"{least} to {most}"
-    lenet5, mlp, reg = study.added.loc["lenet5"], study.duel.loc["mlp"], alone.loc["all together"]
-    return (
-        "**Question.** With equally many parameters, does convolution read handwritten digits "
-        "better than full connections, and which regularization techniques improve it? "
-        f"**Method.** {len(ROWS)} recipes on MNIST, each trained from {seeds} paired seeds for "
-        f"{BASELINE.epochs} epochs on all training digits and scored at the last epoch; values "
-        "were chosen on a validation split. Differences are paired by seed, p-values are those of "
-        f"sign flips, corrected by Holm. **Results.** Test errors: LeNet-5 {error_words(lenet5)}, "
-        f"MLP {error_words(mlp)}, LeNet-5 with all techniques {error_words(reg)}. "
-        f"{family_words('Added alone', alone)} {plan.words(second)} "
-        f"{family_words('Changes to all together', within)}"
-    )
+    gains = [gain_words(row).replace(" points", "").partition(";")[0] + ")" for row in rows]
+    table = {
+        "test error": [error_words(row).partition(" over")[0] + ")" for row in rows],
+        "seeds": frame["seeds"],
+        "difference": gains,
+        "p (Holm)": frame["p_holm"].map("{:.2g}".format),
+        "better": (100 * frame["better"]).map("{:.0f} %".format),
+        "verdict": frame["verdict"],
+    }
+    table = pd.DataFrame(table, frame.index)
+    table.loc[frame["p"].isna(), ["difference", "p (Holm)"]] = "–"
+    return table
 
 
 def family_words(what: str, family: pd.DataFrame) -> str:
-    """The verdicts on the rows that share a baseline, in a sentence, without "all together".
+    """The verdicts on the rows that share a baseline, in a sentence; `family` as from compare.
 
-    Where no verdict can have come out yet, it says how many seeds are missing instead.
+    All together is left out: it is no technique.
     """
-    rows = family.drop("all together", errors="ignore")
+    rows = family[1:].drop("lenet5_reg", errors="ignore").rename(index=label)
     rows = rows.set_axis(rows.index.str.removeprefix("+ "))
-    told = undecided(family) or "; ".join(f"{v}: {which(rows, v)}" for v in VERDICTS)
-    return f"{what}, {told}."
+    return f"{what}, {'; '.join(f'{verdict}: {which(rows, verdict)}' for verdict in VERDICTS)}."
 
 
 def error_words(row: object) -> str:

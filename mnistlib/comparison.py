@@ -5,12 +5,12 @@ drops out of their difference. Differences are counted in whole test images.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
-from itertools import count
 
 import numpy as np
 import pandas as pd
+from scipy.stats import mannwhitneyu
+from statsmodels.stats.multitest import multipletests
 
 from mnistlib import counting, stats
 from mnistlib.base import DataError, UserError, pick
@@ -62,22 +62,18 @@ def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Ru
 
 
 def compare(
-    runs: Mapping[str, Sequence[Run]] | Iterable[Run],
-    baseline: str,
-    rng: np.random.Generator | int = 0,
-    without: Iterable[int] = (),
+    runs: Mapping[str, Sequence[Run]] | Iterable[Run], baseline: str, without: Iterable[int] = ()
 ) -> pd.DataFrame:
     """One row a recipe, the baseline first, by RULE; index: the rows' names.
 
     Columns: seeds (those shared with the baseline), error (mean test error, fraction), error_low,
     error_high (95 % BCa interval over seeds), difference (mean paired difference of accuracy,
-    fraction), low, high (its 95 % BCa interval), p, p_holm, better (probability of being better),
-    verdict, seconds (the fastest epoch), cost (seconds over the baseline's).
+    fraction), low, high (its 95 % BCa interval), p, p_holm, better (how often one run reads more
+    than one of the baseline, from any two seeds), verdict.
 
     Args:
         runs: by name; or in a list, where each is called after its recipe, whatever its epochs.
         baseline: the name that all others are compared with.
-        rng: for the bootstrap; left as it is.
         without: test images to leave out, by index.
 
     Raises:
@@ -90,13 +86,13 @@ def compare(
     right = {name: _right(name, those, list(without)) for name, those in rows.items()}
     images = len(rows[baseline][0].predictions) - len(set(without))
     others = [name for name in rows if name != baseline]
-    lines = {n: _line(right[n], right[baseline], images, rng) for n in (baseline, *others)}
+    lines = {name: _line(name, right, baseline, images) for name in (baseline, *others)}
     frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.loc[others, "p_holm"] = stats.holm(frame.loc[others, "p"].astype(float))
-    frame["verdict"] = [_verdict(row) for row in frame.itertuples()]
-    # the fastest epoch: whatever else the machine did can only have added to the others
-    frame["seconds"] = [min(min(r.history["seconds"]) for r in rows[name]) for name in frame.index]
-    frame["cost"] = frame["seconds"] / frame.loc[baseline, "seconds"]
+    frame.loc[baseline, "p"] = np.nan
+    if others:
+        frame.loc[others, "p_holm"] = multipletests(frame.loc[others, "p"], method="holm")[1]
+    cases = [frame.index == baseline, ~(frame["p_holm"] < ALPHA), frame["difference"] > 0]
+    frame["verdict"] = np.select(cases, ["baseline", "no evidence", "helps"], "hurts")
     return frame
 
 
@@ -115,28 +111,25 @@ def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.Series:
     return found
 
 
-def _line(right: pd.Series, base: pd.Series, images: int, rng) -> dict:
-    seeds = right.index.intersection(base.index).sort_values()
-    a, b = (values[seeds].to_numpy() for values in (right, base))
-    # each interval from the same draws: equal data have equal intervals, whatever stands beside
-    mean = stats.bootstrap_mean(a / images, deepcopy(rng))
-    line = {"seeds": len(seeds), "error": float((1 - a / images).mean())}
-    line |= {"error_low": 1 - mean.high, "error_high": 1 - mean.low, "difference": 0.0}
-    line |= {"low": 0.0, "high": 0.0, "p": np.nan, "p_holm": np.nan, "better": 0.5}
-    if right is base:
-        return line
+def _line(name: str, right: Mapping[str, pd.Series], baseline: str, images: int) -> dict:
+    seeds = right[name].index.intersection(right[baseline].index).sort_values()
+    if len(seeds) < 2:
+        raise UserError(f"{name}: found {len(seeds)} seeds shared with {baseline}; train 2 or more")
+    a, b = (right[row][seeds].to_numpy() for row in (name, baseline))
     gains = a / images - b / images
-    low, high = stats.bootstrap_mean(gains, deepcopy(rng))
-    line |= {"difference": float(gains.mean()), "low": low, "high": high}
-    return line | {"p": stats.sign_flip(a - b), "better": stats.probability_of_better(a, b)}
-
-
-def _verdict(row: object) -> str:
-    if np.isnan(row.p):
-        return "baseline"
-    if not row.p_holm < ALPHA:
-        return "no evidence"
-    return "helps" if row.difference > 0 else "hurts"
+    accuracy, gain = stats.bootstrap_mean(a / images, 0), stats.bootstrap_mean(gains, 0)
+    return {
+        "seeds": len(seeds),
+        "error": float((1 - a / images).mean()),
+        "error_low": 1 - accuracy.high,
+        "error_high": 1 - accuracy.low,
+        "difference": float(gains.mean()),
+        **gain._asdict(),
+        "p": stats.sign_flip(a - b),
+        "p_holm": np.nan,
+        # Mann and Whitney's U as a share (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000)
+        "better": float(mannwhitneyu(a, b).statistic / len(seeds) ** 2),
+    }
 
 
 def which(frame: pd.DataFrame, verdict: str) -> str:
@@ -150,42 +143,29 @@ def both_ways(
 ) -> pd.DataFrame:
     """What each technique adds to the baseline, and what it adds to all the others together.
 
-    Columns: alone, alone_low, alone_high, within, within_low, within_high; differences of accuracy
-    as fractions, with their intervals. Index: the techniques.
+    Columns: alone, alone_low, alone_high, within, within_low, within_high; fractions.
 
     Args:
-        alone, within: as from compare, with the baseline and with all together as baseline.
-        pairs: by technique, its row in `alone` and its row in `within`. A row there whose name has
-            " - " is one without the technique, and its difference counts with the other sign.
+        alone, within: as from compare.
+        pairs: by technique, its row in each; where the second has " - ", it is one without the
+            technique, and its difference counts with the other sign.
     """
     lines = {}
     for technique, (added, other) in pairs.items():
         one, two = alone.loc[added], within.loc[other]
-        found = [one.difference, one.low, one.high, two.difference, two.low, two.high]
-        if " - " in other:
-            found[3:] = [-two.difference, -two.high, -two.low]
-        lines[technique] = found
-    columns = ["alone", "alone_low", "alone_high", "within", "within_low", "within_high"]
-    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
-
-
-def seeds_needed(rows: int) -> int:
-    """The least number of pairs from which a family of `rows` comparisons can have any verdict."""
-    return next(n for n in count(1) if stats.least_p(n) * rows < ALPHA)
-
-
-def undecided(frame: pd.DataFrame) -> str:
-    """Says which seeds compare's rows (without the baseline) lack for any verdict; "" if none."""
-    least, needed = int(frame["seeds"].min()), seeds_needed(len(frame))
-    return f"no verdict yet, from {least} of {needed} seeds needed" if least < needed else ""
+        ends = [two.difference, two.low, two.high]
+        ends = [-two.difference, -two.high, -two.low] if " - " in other else ends
+        lines[technique] = [one.difference, one.low, one.high, *ends]
+    names = [f"{what}{end}" for what in ("alone", "within") for end in ("", "_low", "_high")]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=names)
 
 
 def headline(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a model, in the order of config.RECIPES, for the recipes there that have runs.
 
-    Columns: model, title, parameters, epochs, seeds, n_test, accuracy (mean over seeds, fraction),
-    low, high (95 % interval: BCa bootstrap over seeds, or Wilson's over test images), over ("seeds"
-    or "test images") and seconds (median an epoch).
+    Columns: model, title, parameters, epochs, n_test, accuracy (mean over seeds, fraction), low,
+    high (95 % interval: BCa bootstrap over seeds, or Wilson's over test images) and over, what it
+    is over: such as "5 seeds" or "10,000 test images".
 
     Raises:
         UserError: runs of one model differ in epochs or digits; no mean is taken over them.
@@ -194,47 +174,34 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame([_headline(name, those) for name, those in found.items() if those])
 
 
-def _headline(name: str, runs: list[Run]) -> dict:
-    runs = runs if len(runs) >= ENOUGH_SEEDS else runs[:1]
-    expect_comparable({name: runs})
-    accuracies = [run.accuracy for run in runs]
+def _headline(model: str, runs: list[Run]) -> dict:
+    expect_comparable({model: runs})
     one, n = runs[0], len(runs[0].predictions)
-    if len(runs) > 1:
-        interval = stats.bootstrap_mean(accuracies, 0)
-    else:
+    line = {"model": model, "title": TITLES[model], "epochs": one.recipe.epochs, "n_test": n}
+    line["parameters"] = sum(layer.parameters for layer in counting.derive(model))
+    if len(runs) < ENOUGH_SEEDS:
         interval = stats.wilson(int(one.correct.sum()), n)
-    return {
-        "model": name,
-        "title": TITLES[name],
-        "parameters": sum(layer.parameters for layer in counting.derive(name)),
-        "epochs": one.recipe.epochs,
-        "seeds": len(runs),
-        "n_test": n,
-        "accuracy": float(np.mean(accuracies)),
-        **interval._asdict(),
-        "over": "seeds" if len(runs) > 1 else "test images",
-        "seconds": float(np.median([run.history["seconds"] for run in runs])),
-    }
+        line |= {"accuracy": one.accuracy, "over": f"{n:,} test images"}
+        return line | interval._asdict()
+    accuracies = [run.accuracy for run in runs]
+    line |= {"accuracy": float(np.mean(accuracies)), "over": f"{len(runs)} seeds"}
+    return line | stats.bootstrap_mean(accuracies, 0)._asdict()
 
 
 def words(row: object) -> str:
-    """A row of headline() as one phrase, such as "99.02 % (98.98 to 99.06 over 5 seeds)"."""
-    n = f"{row.seeds} seeds" if row.over == "seeds" else f"{row.n_test:,} test images"
-    low, high = 100 * row.low, 100 * row.high
-    return f"{100 * row.accuracy:.2f} % (95 % interval {low:.2f} to {high:.2f}, over {n})"
+    """A row of headline() as one phrase: "99.02 % (95 % interval 98.98 to 99.06, over 5 seeds)"."""
+    interval = f"95 % interval {100 * row.low:.2f} to {100 * row.high:.2f}"
+    return f"{100 * row.accuracy:.2f} % ({interval}, over {row.over})"
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """headline() as people read it: percentages, thousands with commas, one row a model."""
-    rows = list(frame.itertuples())
-    over = [f"{r.seeds} seeds" if r.over == "seeds" else f"{r.n_test:,} images" for r in rows]
-    return pd.DataFrame(
-        {
-            "test accuracy": [f"{100 * row.accuracy:.2f} %" for row in rows],
-            "95 % interval": [f"{100 * row.low:.2f} to {100 * row.high:.2f} %" for row in rows],
-            "over": over,
-            "parameters": [f"{row.parameters:,}" for row in rows],
-            "epochs": list(frame["epochs"]),
-        },
-        index=pd.Index(frame["title"], name="model"),
-    )
+    low, high = (100 * frame[end] for end in ("low", "high"))
+    table = {
+        "test accuracy": (100 * frame["accuracy"]).map("{:.2f} %".format),
+        "95 % interval": low.map("{:.2f} to ".format) + high.map("{:.2f} %".format),
+        "over": frame["over"],
+        "parameters": frame["parameters"].map("{:,}".format),
+        "epochs": frame["epochs"],
+    }
+    return pd.DataFrame(table).set_axis(pd.Index(frame["title"], name="model"))

@@ -16,8 +16,7 @@ from torch import nn
 
 from mnistlib.base import DataError, UserError, write_bytes
 from mnistlib.config import Recipe, row_name
-from mnistlib.dataset import idx
-from mnistlib.dataset.digits import FILES, FINGERPRINT
+from mnistlib.dataset.digits import FILES, FINGERPRINT, digest
 
 FORMAT = 1
 MAX_BYTES = 2**24  # of a record; 10,000 predictions and 60 epochs take 20,000
@@ -188,7 +187,7 @@ def _json(path: Path) -> dict:
 
 def _check_labels(run: Run, path: str | Path) -> None:
     """MNIST's labels are known without the digits: predictions and mistakes must give them."""
-    if idx.digest(run.labels) != FILES["t10k-labels-idx1-ubyte"]:
+    if digest(run.labels) != FILES["t10k-labels-idx1-ubyte"]:
         found = f"its predictions and mistakes do not fit accuracy {run.accuracy} on MNIST's labels"
         raise DataError(f"{path}: {found}; delete it and train again")
 

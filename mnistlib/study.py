@@ -4,13 +4,12 @@ They are made by processes of this machine (joblib's loky), or by the workers of
 """
 
 import os
-import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,8 +25,7 @@ from mnistlib.dataset import DigitData, split
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
-MAX_JOBS = 1024
-ADDRESS = r"inproc://\S+|((tcp|tls)://)?[\w.:\[\]-]+:[0-9]{1,5}"
+Outcome = tuple[str, runs.Run | str]  # a run's key; the run, or in a line why it was not made
 _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
 
 
@@ -45,24 +43,8 @@ class Task:
     sent: bytes
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A run that could not be made, and why, in one line."""
-
-    task: Task
-    error: str
-
-    def __str__(self) -> str:
-        return f"{self.task.name}, seed {self.task.seed}: {self.error}"
-
-
 class StudyError(UserError):
     """Some runs of a study could not be made; all others were, and are saved."""
-
-    def __init__(self, failures: Sequence[Failure]) -> None:
-        self.failures = sorted(failures, key=lambda failure: (failure.task.seed, failure.task.name))
-        lines = [f"  {failure}" for failure in self.failures]
-        super().__init__("\n".join([f"{len(lines)} failed, all other runs are saved:", *lines]))
 
 
 def validation_data(data: DigitData) -> DigitData:
@@ -95,6 +77,7 @@ def study(
         folder: where records are found and put.
         jobs: processes on this machine; by default one for each core.
         backend: "loky" (processes of this machine) or "dask"; by default what `scheduler` needs.
+            Dask's own processes import a script again: it needs `if __name__ == "__main__":`.
         scheduler: address of a Dask cluster's scheduler, such as "tcp://host:8786".
         progress: show a bar with the number of runs and the time to go.
 
@@ -106,7 +89,7 @@ def study(
     found = {run.key: run for run in runs.load_all(folder)}
     missing = [task for task in wanted if task.key not in found]
     print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
-    failures = []
+    failed = {}
     if missing:
         folder = expect_writable(Path(folder)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,15 +97,16 @@ def study(
             pool(backend, jobs, scheduler) as (workers, client),
             closing(_make(missing, data, folder, workers, client)) as made,
         ):
-            for outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
-                if isinstance(outcome, Failure):
-                    failures.append(outcome)
+            for key, outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
+                if isinstance(outcome, str):
+                    failed[key] = outcome
                 else:
                     runs.save(outcome, folder)
-                    runs.unfinished(folder, outcome.key).unlink(missing_ok=True)
-                    found[outcome.key] = outcome
-    if failures:
-        raise StudyError(failures)
+                    runs.unfinished(folder, key).unlink(missing_ok=True)
+                    found[key] = outcome
+    if failed:
+        lines = [f"  {t.name}, seed {t.seed}: {failed[t.key]}" for t in missing if t.key in failed]
+        raise StudyError("\n".join([f"{len(failed)} failed, all other runs are saved:", *lines]))
     return [found[task.key] for task in wanted]
 
 
@@ -141,7 +125,7 @@ def tasks(
     return list(found.values())
 
 
-def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> runs.Run | Failure:
+def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> Outcome:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
     Where this machine has the study's folder too (a whole path), the run is put aside there after
@@ -161,9 +145,9 @@ def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> ru
         checkpoint = runs.unfinished(folder, task.key) if shared else None
         how = {"device": "cpu", "threads": 1, "progress": False, "checkpoint": checkpoint}
         with _ONE_AT_A_TIME:
-            return fit(task.recipe, data, task.seed, **how)
+            return task.key, fit(task.recipe, data, task.seed, **how)
     except Exception as error:
-        return Failure(task, _one_line(error))
+        return task.key, _one_line(error)
 
 
 def _one_line(error: BaseException) -> str:
@@ -189,25 +173,21 @@ def _belong_to(parent: int) -> None:
 
 
 def _make(todo: Sequence[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
-    """Yield each run, or its Failure, as it ends.
-
-    When workers are lost, runs that were under way go on from where they were put aside; after
-    RESTARTS times what is left is given up.
-    """
+    """Yield each run's outcome as it ends; where workers are lost, make what is left again."""
     left = {task.key: task for task in todo}
     for restart in range(RESTARTS + 1):
         try:
-            for outcome in _once(list(left.values()), data, folder, workers, client):
-                del left[outcome.task.key if isinstance(outcome, Failure) else outcome.key]
-                yield outcome
+            for key, outcome in _once(list(left.values()), data, folder, workers, client):
+                del left[key]
+                yield key, outcome
             return
         except Exception as error:  # not a run's own: attempt() returns those
             lost = _one_line(error).partition(". ")[0]
             if restart < RESTARTS:
                 tqdm.write(f"workers were lost ({lost}); {len(left)} runs again", sys.stderr)
-    for task in left.values():
+    for key in left:
         times = f"workers were lost {RESTARTS + 1} times"
-        yield Failure(task, f"{times}, at last by {lost}; if memory is short, make fewer at a time")
+        yield key, f"{times}, at last by {lost}; if memory is short, make fewer at a time"
 
 
 def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
@@ -229,30 +209,18 @@ def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client)
     return parallel(joblib.delayed(attempt)(task, data, os.getpid(), folder) for task in todo)
 
 
-def check_options(backend=None, jobs: int | None = None, scheduler: str | None = None) -> str:
-    """The backend that study()'s options mean, or a UserError; starts nothing and asks nobody."""
-    backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
-    within("jobs", 1 if jobs is None else jobs, 1, MAX_JOBS)
-    if scheduler and (jobs or backend != "dask"):
-        raise UserError("a scheduler goes with no other backend than dask and without jobs")
-    if scheduler and not re.fullmatch(ADDRESS, scheduler):
-        raise UserError(f"{scheduler}: no address of a scheduler; give one like tcp://host:8786")
-    return backend
-
-
 @contextmanager
 def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple]:
-    """The number of runs at a time, and the client of the Dask cluster that makes them, if any.
-
-    Raises:
-        UserError: as check_options(), or the cluster does not answer.
-    """
-    backend, jobs = check_options(backend, jobs, scheduler), jobs or joblib.cpu_count()
+    """How many runs at a time, and a Dask client or None; or a UserError as study() says."""
+    backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
+    if scheduler and (jobs or backend != "dask"):
+        raise UserError("a scheduler goes with no other backend than dask and without jobs")
+    jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
     if backend == "loky":
         yield jobs, None
     elif scheduler:
         with _connect(scheduler) as client:
-            yield _count_workers(client, scheduler), client
+            yield len(client.nthreads()), client
     else:
         from distributed import Client, LocalCluster
 
@@ -264,26 +232,22 @@ def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) ->
 
 
 def _connect(scheduler: str):
-    """A distributed.Client."""
+    """A distributed.Client whose workers have one thread each: torch has one random state each."""
     from distributed import Client
 
     try:
-        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+        client = Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         found = f"no scheduler answers ({error})"
         raise UserError(f"{scheduler}: {found}; start one with: dask scheduler") from None
-
-
-def _count_workers(client, scheduler: str) -> int:
-    start = f"dask worker {scheduler} --nworkers auto --nthreads 1"
-    try:
+    with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=SECONDS_TO_ANSWER)
-    except TimeoutError:
-        raise UserError(f"{scheduler}: no workers; start them with: {start}") from None
-    threads = client.nthreads()
-    if set(threads.values()) != {1}:  # torch has one random state a process
-        raise UserError(f"{scheduler}: found workers of several threads; start them with: {start}")
-    return len(threads)
+    if (threads := set(client.nthreads().values())) != {1}:
+        client.close()
+        found = "workers of several threads" if threads else "no workers"
+        start = f"start them with: dask worker {scheduler} --nworkers auto --nthreads 1"
+        raise UserError(f"{scheduler}: {found}; {start}")
+    return client
 
 
 @contextmanager

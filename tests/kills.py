@@ -31,7 +31,8 @@ from nbformat import v4
 from mnistlib import base, runs
 from mnistlib.base import write_bytes
 from mnistlib.config import recipe
-from mnistlib.dataset import DigitData, download, export, idx, pictures, sample
+from mnistlib.dataset import DigitData, download, export, files, sample
+from mnistlib.dataset.digits import dump
 
 NAMES = ["train-images", "train-labels"]
 EPOCHS = 8
@@ -50,20 +51,25 @@ def digits() -> DigitData:
 def contents() -> dict[str, bytes]:
     """What the mirror has, by name."""
     arrays = sample().train.images, sample().train.labels
-    return {name: idx.dump(array) for name, array in zip(NAMES, arrays, strict=True)}
+    return {name: dump(array) for name, array in zip(NAMES, arrays, strict=True)}
+
+
+def packed(content: bytes) -> bytes:
+    """As the mirror has it, the same at any time."""
+    return gzip.compress(content, 1, mtime=0)
 
 
 def do_download(folder: Path) -> None:
     """Fetch two files from the mirror, whose address stands in a file."""
     mirror = (folder / "mirror").read_text()
-    digests = {name: sha256(content).hexdigest() for name, content in contents().items()}
+    digests = {name: sha256(packed(content)).hexdigest() for name, content in contents().items()}
     download(folder / "raw", [mirror], digests)
 
 
 def do_cache(folder: Path) -> None:
     """Decode an archive into the cache, and read it again from there."""
     base.CACHE = folder / "cache"
-    found = pictures.read(folder / "train.tar")
+    found = files.read_pictures(folder / "train.tar")
     (folder / "found").write_text(found.fingerprint)
 
 
@@ -162,7 +168,7 @@ def prepared(kind: str):
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
         if kind == "cache":
-            export(replace(sample(), test=digits().test), folder, split="train")
+            export(replace(sample(), test=digits().test), folder)
         if kind == "download":
             with _mirror() as address:
                 (folder / "mirror").write_text(address)
@@ -176,7 +182,7 @@ def prepared(kind: str):
 @contextmanager
 def _mirror():
     """A slow mirror on loopback."""
-    answers = {f"/{name}.gz": gzip.compress(content, 1) for name, content in contents().items()}
+    answers = {f"/{name}.gz": packed(content) for name, content in contents().items()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

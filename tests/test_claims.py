@@ -3,7 +3,7 @@ import pytest
 
 from mnistlib import claims
 from mnistlib.claims import Study
-from mnistlib.comparison import ALONE, WITHIN, label
+from mnistlib.comparison import ALONE, WITHIN
 from mnistlib.config import ORDER, ROWS, WITHOUT
 from mnistlib.plan import RETRIED
 
@@ -11,7 +11,7 @@ GAIN = 0.001
 
 
 def line(difference, verdict="no evidence", error=0.005, better=0.99):
-    """A row of verdicts.compare with intervals of ± 0.0005."""
+    """A row of compare's with intervals of ± 0.0005."""
     return {
         "seeds": 10,
         "error": error,
@@ -91,6 +91,7 @@ def test_three_must_be_confirmed(study, second):
         "not confirmed: affine. Gains: label smoothing +0.10 points "
         "(+0.05 to +0.15; p = 0.02 by Holm); "
     )
+    assert not supported(study, None)[5]
 
 
 def test_three_must_help_alone(study, second):
@@ -99,18 +100,9 @@ def test_three_must_help_alone(study, second):
     assert supported(study, second).index(False) == 4
     told = "2 of 8 help. Added alone, helps: weight decay and dropout;"
     assert evidence(study, second, "At least three techniques help when").startswith(told)
-
-
-def test_nothing_that_helps_supports_nothing_about_one_run(study, second):
     study.added["verdict"] = "no evidence"
     assert evidence(study, second, "One run") == "none helps"
     assert not supported(study, second)[7]
-
-
-def test_words_give_the_interval_and_what_it_is_over(study):
-    row = study.duel.loc["mlp"]
-    assert claims.gain_words(row) == "−1.00 points (−1.05 to −0.95; p = 0.02 by Holm)"
-    assert claims.error_words(row) == "0.50 % (0.45 to 0.55 over 10 seeds)"
 
 
 def test_the_results_hold_every_row_once(study):
@@ -120,21 +112,3 @@ def test_the_results_hold_every_row_once(study):
     assert (base["test error"], base["difference"]) == ("0.90 % (0.85 to 0.95)", "–")
     assert (mlp["difference"], mlp["p (Holm)"]) == ("−1.00 (−1.05 to −0.95)", "0.02")
     assert frame.loc["all + dropout", "better"] == "99 %"
-
-
-def test_the_abstract_names_seeds_errors_and_verdicts(study, second):
-    study.added.loc["lenet5 + affine", ["seeds", "verdict"]] = [9, "no evidence"]
-    text = claims.abstract(study, second)
-    assert "each trained from 9 to 10 paired seeds for 30 epochs" in text
-    assert "LeNet-5 0.90 % (0.85 to 0.95 over 10 seeds)" in text
-    assert (
-        "hurts: none; no evidence: affine. Retried from 20 fresh seeds, confirmed to help: " in text
-    )
-
-
-def test_too_few_seeds_are_told_instead_of_verdicts(study):
-    study.added.loc["lenet5 + affine", "seeds"] = 8  # of nine rows
-    alone = study.added.iloc[1:].rename(index=label)
-    assert claims.family_words("Added alone", alone) == (
-        "Added alone, no verdict yet, from 8 of 9 seeds needed."
-    )

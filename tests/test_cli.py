@@ -80,7 +80,7 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     data = load(folder)
     assert lines[:3] == [
         "again: 200 training and 100 test digits",
-        f"found in {again}: a folder of tar archives",
+        f"found in {again}",
         f"fingerprint {data.fingerprint}",
     ]
     assert f"sha256 {data.test.digests[1]} (not MNIST)" in lines[6]

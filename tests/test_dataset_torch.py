@@ -3,6 +3,7 @@
 import pickle
 from itertools import chain
 
+import broken
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import Compose, Normalize, RandomRotation, ToTensor, v2
 
 from mnistlib.base import DataError, UserError
-from mnistlib.dataset import MNIST, Digits, export, normalise, pictures
+from mnistlib.dataset import MNIST, Digits, export, files, normalise
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 V1 = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
@@ -26,10 +27,9 @@ def folder(tiny, tmp_path):
     export(tiny, tmp_path / "root")
     for part in ("train", "test"):
         found = getattr(tiny, part)
-        (tmp_path / "root" / part).mkdir()
-        for i, (image, label) in enumerate(zip(found.images, found.labels, strict=True)):
-            path = tmp_path / "root" / part / f"{i}_{label}.png"
-            path.write_bytes(pictures.encode(image))
+        pairs = enumerate(zip(found.images, found.labels, strict=True))
+        named = {f"{part}/{i}_{label}.png": files.encode(image) for i, (image, label) in pairs}
+        broken.write(tmp_path / "root", named)
     return tmp_path / "root"
 
 
@@ -62,12 +62,12 @@ def test_any_other_train_is_an_error_that_lists_what_is_valid(folder, tiny, trai
 
 
 SAYS = {
-    "test": ("Test", "test_images", "TEST", "t10k", "T10K-images", "mnist_test", "mnistTest"),
-    "train": ("Train", "training", "TRAIN-images", "mnist.train", "MyTrainDigits", "trn"),
+    "test": ("Test", "test_images", "TEST", "t10k", "T10K-images", "mnist_test"),
+    "train": ("Train", "training", "TRAIN-images", "mnist.train", "trn"),
 }
 
 
-@pytest.mark.parametrize("ending", ["", ".tar", ".tar.gz"])
+@pytest.mark.parametrize("ending", ["", ".tar"])
 @pytest.mark.parametrize(("part", "name"), [(part, name) for part in SAYS for name in SAYS[part]])
 def test_a_name_that_says_the_other_split_is_an_error(folder, part, name, ending):
     path = (folder / (part + ".tar" * bool(ending))).rename(folder.parent / f"{name}{ending}")
@@ -111,19 +111,18 @@ def test_a_transform_is_taken_by_position_and_by_keyword(folder, tiny, place, mo
             MNIST(path, *wrong)
 
 
-@pytest.mark.parametrize("size", [28, 32, 33])
 @pytest.mark.parametrize("transform", [V1, V2])
-def test_the_usual_transforms_make_our_own_tensors(tiny, transform, size):
-    plain, theirs = MNIST(tiny.test, size=size), MNIST(tiny.test, transform=transform, size=size)
+def test_the_usual_transforms_make_our_own_tensors(tiny, transform):
+    plain, theirs = MNIST(tiny.test), MNIST(tiny.test, transform=transform)
     for i in range(20):
         assert torch.allclose(theirs[i][0], plain[i][0], atol=1e-6, rtol=0)
 
 
 def test_a_transform_gets_a_pil_image_and_its_result_is_the_item(tiny):
-    image = MNIST(tiny.test, lambda image: image, size=32)[5][0]
+    image = MNIST(tiny.test, lambda image: image)[5][0]
     assert isinstance(image, Image.Image)
-    assert (image.mode, image.size) == ("L", (32, 32))
-    assert np.array_equal(np.asarray(image)[2:-2, 2:-2], tiny.test.images[5])
+    assert (image.mode, image.size) == ("L", (28, 28))
+    assert np.array_equal(np.asarray(image), tiny.test.images[5])
 
 
 def test_a_rotation_fills_with_background():
@@ -144,15 +143,6 @@ def test_negative_indices_count_from_the_end_and_others_raise(tiny):
     assert len(list(data)) == 100
 
 
-def test_size_32_adds_two_pixels_of_background(tiny):
-    small, large = MNIST(tiny.test)[3][0], MNIST(tiny.test, size=32)[3][0]
-    assert torch.equal(large[:, 2:-2, 2:-2], small)
-    assert (large[0, [0, 1, -2, -1]] == torch.tensor(-0.1307 / 0.3081)).all()
-    assert (large[0, :, [0, 1, -2, -1]] == torch.tensor(-0.1307 / 0.3081)).all()
-    with pytest.raises(UserError, match="at least 28"):
-        MNIST(tiny.test, size=27)
-
-
 WORKERS = [(0, None), (2, "fork"), (4, "fork"), (2, "spawn")]
 
 
@@ -167,11 +157,3 @@ def test_any_number_of_workers_gives_the_same_batches(folder, tiny, workers, con
     assert torch.equal(torch.cat(images), torch.from_numpy(normalise(tiny.test.images)))
     assert list(chain(*labels)) == tiny.test.labels.tolist()
     assert labels[0].dtype == torch.int64
-
-
-@pytest.mark.parametrize("name", ["nowhere", "empty", "link"])
-def test_a_path_without_digits_is_an_error(tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "link").symlink_to("nowhere else")
-    with pytest.raises(DataError, match=rf"{name}: .*(no |No |broken link).*expected"):
-        MNIST(tmp_path / name)

@@ -12,7 +12,7 @@ FLOORS = (  # from the ground; a name is that of a module or of a whole package
     {"dataset", "stats"},
     {"model", "augment"},
     {"config", "counting"},
-    {"runs", "plots", "explore", "notebook"},
+    {"runs", "plots", "notebook"},
     {"course", "comparison"},
     {"train"},
     {"study", "session"},

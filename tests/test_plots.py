@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import same_color, to_rgb
 
 mpl.use("Agg")
@@ -11,11 +12,9 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from mnistlib import config, plots
-from mnistlib.base import UserError
 from mnistlib.config import MODELS
 from mnistlib.counting import derive
-from mnistlib.plots.curves import LEAST_ERROR
-from mnistlib.plots.results import VERDICTS
+from mnistlib.plots.results import LEAST_ERROR, VERDICTS
 from mnistlib.plots.style import legible
 
 RNG = np.random.default_rng(0)
@@ -45,12 +44,10 @@ def plain(texts) -> list[str]:
     return [text.get_text().replace("\N{NO-BREAK SPACE}", " ") for text in texts]
 
 
-def legend(ax) -> list[str]:
-    return plain(ax.get_legend().get_texts())
-
-
-def drawn_pictures(axes) -> list[np.ndarray]:
-    return [ax.images[0].get_array() for ax in np.ravel(axes) if ax.images]
+def ends(ax) -> list[list[float]]:
+    """Where each interval starts and stops, first row first."""
+    lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+    return [segment[:, 0].tolist() for line in lines for segment in line.get_segments()]
 
 
 def test_learning_curves_draw_the_four_curves_and_write_their_last_values():
@@ -71,11 +68,9 @@ def test_many_epochs_are_zoomed_to_what_follows_the_first_and_few_are_shown_whol
     loss, accuracy = plots.learning_curves(long, figure(1, 2))
     assert 0.10 < loss.get_ylim()[1] < 0.20
     assert 0.93 < accuracy.get_ylim()[0] < 0.97
-    assert "epoch 1: 0.30" in plain(loss.texts)
-    assert "epoch 1: from 90.0 %" in plain(accuracy.texts)
+    assert loss.get_xlabel() == "epoch (the first may lie outside)"
     loss, accuracy = plots.learning_curves(HISTORY, figure(1, 2))
     assert (loss.get_ylim()[1] > 0.30, accuracy.get_ylim()[0] < 0.90) == (True, True)
-    assert not any("epoch 1" in text for ax in (loss, accuracy) for text in plain(ax.texts))
 
 
 def test_bands_go_from_the_least_to_the_greatest_seed():
@@ -84,9 +79,7 @@ def test_bands_go_from_the_least_to_the_greatest_seed():
     assert ax.lines[0].get_ydata() == pytest.approx([0.15, (0.01 + LEAST_ERROR) / 2])
     outline = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (outline.min(), outline.max()) == pytest.approx((LEAST_ERROR, 0.2))
-    assert (ax.get_yscale(), ax.get_title(loc="left")) == ("log", "test error")
-    ax = plots.bands(figure(), {"mlp": [{"train_loss": [2.0, 1.0]}]}, "train_loss")
-    assert ax.lines[0].get_ydata() == pytest.approx([2, 1])
+    assert ax.get_title(loc="left") == "test error"
 
 
 def test_a_model_of_ones_own_keeps_its_colour_and_title_beside_any_others(monkeypatch):
@@ -107,17 +100,17 @@ def test_confusion_matrix_writes_every_count_and_colours_only_the_errors():
     assert words == {**right, (9.5, 4.5): "12", (1.5, 7.5): "3"}
     assert np.ma.count_masked(ax.collections[0].get_array()) == 10
     assert ax.collections[0].get_clim() == (0, 12)
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("prediction", "label")
 
 
 def test_digit_grid_draws_each_image_on_one_scale_and_hides_the_rest():
     axes = figure(2, 3)
     assert plots.digit_grid(IMAGES[:5], LABELS[:5], axes) is axes
-    np.testing.assert_array_equal(drawn_pictures(axes), IMAGES[:5])
+    drawn = [ax.images[0].get_array() for ax in axes.flat[:5]]
+    np.testing.assert_array_equal(drawn, IMAGES[:5])
     assert len({ax.images[0].get_clim() for ax in axes.flat[:5]}) == 1
     assert [ax.get_title() for ax in axes.flat[:5]] == ["0", "1", "2", "3", "4"]
     assert not axes[1, 2].axison
-    with pytest.raises(UserError, match="found 2 axes for 3 pictures"):
+    with pytest.raises(ValueError, match="longer"):
         plots.digit_grid(IMAGES[:3], None, figure(1, 2))
 
 
@@ -128,14 +121,13 @@ def test_pixels_and_classes_are_shown_as_shares():
     ax = plots.class_balance(np.array([0, 0, 0, 9]), np.array([1, 9]), figure())
     heights = [bar.get_height() for bar in ax.patches]
     assert heights == [0.75, *[0] * 8, 0.25, 0, 0.5, *[0] * 7, 0.5]
-    assert legend(ax) == ["training (n = 4)", "test (n = 2)"]
+    assert plain(ax.get_legend().get_texts()) == ["training (n = 4)", "test (n = 2)"]
 
 
 def test_embedding_names_each_class_where_it_is_densest():
     points = np.column_stack([LABELS, -LABELS]) + RNG.normal(0, 0.1, (20, 2))
     ax = plots.embedding(points, LABELS, figure())
     np.testing.assert_array_equal(ax.collections[0].get_offsets(), points)
-    assert plain(ax.texts) == [str(digit) for digit in range(10)]
     split = np.array([[0.0, 0], [0.1, 0], [0.2, 0], [9, 0], [20, 0]])  # the median is no island
     ax = plots.embedding(split, np.zeros(5, int), figure())
     assert ax.texts[0].get_position()[0] <= 0.2
@@ -148,23 +140,21 @@ def test_parameter_bars_are_as_long_as_the_models_are_large():
     assert plain(ax.get_yticklabels())[1] == "MLP"
 
 
-@pytest.mark.parametrize("reference", [0.9905, None])
-def test_intervals_are_drawn_from_the_top_beside_the_reference(reference):
-    values = ["mlp", "x"], [0.98, 0.99], [0.97, 0.985], [0.99, 0.995]
-    ax = plots.accuracy_intervals(*values, figure(), reference)
-    drawn = [tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2]
-    assert drawn == [(0.97, 0.99), (0.985, 0.995), *([(0.9905, 0.9905)] if reference else [])]
-    assert plain(ax.texts)[:2] == ["98.00 %", "99.00 %"]
-    assert plain(ax.texts)[2:] == (["99.05 %, LeCun et al. 1998"] if reference else [])
-    assert ax.yaxis_inverted()
+def test_intervals_are_drawn_from_the_top_beside_the_reference():
+    columns = ["accuracy", "low", "high"]
+    frame = pd.DataFrame([[0.98, 0.97, 0.99], [0.99, 0.985, 0.995]], ["mlp", "x"], columns)
+    ax = plots.accuracy_intervals(figure(), frame, 0.9905)
+    assert ends(ax) == [[0.97, 0.99], [0.985, 0.995]]
+    assert plain(ax.texts) == ["98.00 %", "99.00 %", "99.05 %, LeCun et al. 1998"]
+    assert (plain(ax.get_yticklabels()), ax.yaxis_inverted()) == (["MLP", "x"], True)
 
 
 def test_strips_have_a_dot_a_seed_and_the_mean_in_its_interval():
     accuracies = {"lenet5": [0.991, 0.993, 0.992], "mlp": [0.97, 0.98]}
     intervals = {"lenet5": (0.9915, 0.9925), "mlp": (0.972, 0.978)}
     ax = plots.strips(figure(), accuracies, intervals, reference=0.9905)
-    dots = [points.get_offsets() for points in ax.collections]
-    assert [sorted(row[:, 0]) for row in dots] == [sorted(v) for v in accuracies.values()]
+    dots = [points.get_offsets()[:, 0] for points in ax.collections[::2]]
+    assert [list(row) for row in dots] == [sorted(v) for v in accuracies.values()]
     means = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"]
     assert means == pytest.approx([0.992, 0.975])
     assert plain(ax.get_yticklabels()) == ["LeNet-5", "MLP"]
@@ -174,33 +164,17 @@ def test_a_forest_shows_each_difference_in_points_with_its_verdict():
     columns = ["difference", "low", "high", "p_holm", "seeds", "verdict"]
     rows = [[0.002, 0.001, 0.003, 0.01, 10, "helps"], [-0.001, -0.003, 0.001, 0.4, 9, "hurts"]]
     ax = plots.forest(figure(), pd.DataFrame(rows, ["a", "b"], columns))
-    bars = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:2]
-    assert np.allclose(bars, [[0.1, 0.3], [-0.3, 0.1]])
-    words = ["helps   p = 0.010   n = 10", "hurts   p = 0.400   n = 9"]
-    assert plain(ax.texts) == words
+    np.testing.assert_allclose(ends(ax), [[0.1, 0.3], [-0.3, 0.1]])
+    assert plain(ax.texts) == ["helps   p = 0.010   n = 10", "hurts   p = 0.400   n = 9"]
     markers = [line.get_marker() for line in ax.lines if len(line.get_xdata()) == 1]
     assert markers == [VERDICTS["helps"][1], VERDICTS["hurts"][1]]
 
 
-def test_the_overlap_counts_images():
-    a, b = np.array([True, True, True, False, False]), np.array([False, True, True, True, False])
-    ax = plots.overlap(figure(), a, b, ("lenet5", "mlp"))
-    assert [(patch.get_x(), patch.get_width()) for patch in ax.patches] == [(0, 1), (1, 2), (3, 1)]
-    assert legend(ax) == ["LeNet-5 only: 1", "both: 2", "MLP only: 1"]
-
-
-@pytest.mark.parametrize(
-    ("limits", "expected"),
-    [((0.974, 1.0), "98.0 %"), ((0.0, 0.12), "10 %"), ((0.9901, 0.9912), "99.10 %")],
-)
-def test_percent_axis_has_the_decimals_that_its_ticks_need(limits, expected):
+def test_percent_axis_has_the_decimals_that_its_ticks_need():
     ax = figure()
-    ax.set_ylim(*limits)
-    plots.percent_axis(ax.yaxis)
-    ax.figure.canvas.draw()
-    labels = plain(ax.get_yticklabels())
-    assert expected in labels
-    assert len(set(labels)) == len(labels)
+    ax.set(xticks=[0, 0.0005, 0.1, 0.9905, 1])
+    plots.percent_axis(ax.xaxis)
+    assert plain(ax.get_xticklabels()) == ["0 %", "0.05 %", "10 %", "99.05 %", "100 %"]
 
 
 def test_labels_are_readable_on_white():

@@ -1,9 +1,7 @@
 """Bad files: each is told of by file, finding and way out, within bounds, or is read right."""
 
-import bz2
 import gzip
 import io
-import lzma
 import os
 import tarfile
 import time
@@ -16,43 +14,40 @@ import pytest
 from PIL import Image
 
 from mnistlib.base import DataError
-from mnistlib.dataset import MNIST, idx, load, pictures
+from mnistlib.dataset import MNIST, files, load
+from mnistlib.dataset.digits import dump
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-GREY, WHOLE, IDX = broken.IMAGES[0], broken.tar(broken.pictures()), idx.dump(broken.IMAGES)
+GREY, WHOLE, IDX = broken.IMAGES[0], broken.tar(broken.pictures()), dump(broken.IMAGES)
 TERABYTES = b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" + bytes([0, 0, 0, 28]) * 2
-FILES = {
-    "truncated": (IMAGES, IDX[:-7], "4,704 bytes, the file holds 4,697"),
-    "longer": (IMAGES, IDX + b"xx", "4,704 bytes, the file holds 4,706"),
-    "empty": (IMAGES, b"", "is empty, expected an IDX file"),
+BAD_IDX = {
+    "truncated": (IMAGES, IDX[:-7], "4,713 bytes that start with 00000803 00000006"),
+    "longer": (IMAGES, IDX + b"xx", "4,722 bytes that start with 00000803 00000006"),
+    "empty": (IMAGES, b"", "0 bytes that start with nothing, expected an IDX file of uint8"),
     "cut in its header": (IMAGES, IDX[:9], "expected an IDX file"),
-    "a web page": (LABELS, b"<!DOCTYPE html>", "starts with 3c21444f, expected"),
-    "cut gz": (IMAGES, gzip.compress(IDX)[:-99], "cut off, expected an IDX file"),
+    "a web page": (LABELS, b"<!DOCTYPE html>", "start with 3c21444f"),
+    "cut gz": (IMAGES, gzip.compress(IDX)[:-99], "cut off"),
     "not gz": (IMAGES, b"\x1f\x8bnot gzip at all", "expected an IDX file"),
     "gz, checksum": (IMAGES, gzip.compress(IDX)[:-8] + bytes(8), "incorrect data check"),
     "gz and more": (IMAGES, gzip.compress(IDX) + b"more", "something follows"),
-    "fewer labels": (LABELS, idx.dump(broken.LABELS[:-1]), "holds 5 .*expected 6 labels"),
-    "label 10": (LABELS, idx.dump(np.array([3, 10] * 3)), "up to 10, expected .* from 0 to 9"),
-    "32×32": (IMAGES, idx.dump(np.zeros((6, 32, 32))), "holds 6×32×32, expected images, n×28×28"),
-    "no images": (IMAGES, idx.dump(np.zeros((0, 28, 28))), "holds 0×28×28, expected images"),
-    "labels for images": (IMAGES, idx.dump(broken.LABELS), "holds 6, expected images"),
-    "terabytes": (IMAGES, TERABYTES + bytes(99), "bytes, the file holds 99 after it"),
-    "nothing, huge": (IMAGES, TERABYTES[:4] + bytes(4) + b"\xff" * 8, "= 0 bytes"),
-    "greedy xz": (IMAGES, lzma.compress(IDX, filters=[
-        {"id": lzma.FILTER_LZMA2, "dict_size": 2**28, "mf": lzma.MF_HC3, "nice_len": 3},
-    ]), "[Mm]emory"),
+    "a bomb": (IMAGES, gzip.compress(bytes(files.MAX_BYTES + 1), 1), "holds more than 200,000,000"),
+    "fewer labels": (LABELS, dump(broken.LABELS[:-1]), "int64 .5., expected"),
+    "label 10": (LABELS, dump(np.array([3, 10] * 3)), "from 3 to 10, expected .*0 to 9"),
+    "32×32": (IMAGES, dump(np.zeros((6, 32, 32))), r"00000020 00000020, expected.*28, 28\]"),
+    "labels for images": (IMAGES, dump(broken.LABELS), "start with 00000801"),
+    "terabytes": (IMAGES, TERABYTES + bytes(99), "115 bytes that start with 00000803 7fffffff"),
+    "nothing, huge": (IMAGES, TERABYTES[:4] + bytes(4) + b"\xff" * 8, "16 bytes that start"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "content", "message"), FILES.values(), ids=FILES)
+@pytest.mark.parametrize(("file", "content", "message"), BAD_IDX.values(), ids=BAD_IDX)
 def test_a_bad_idx_file_is_told_of(tmp_path, file, content, message):
     folder = broken.write_idx(tmp_path / "some")
     (folder / file).write_bytes(content)
-    with pytest.raises(DataError, match=message) as error:
+    with pytest.raises(DataError, match=f"{message}.*; fetch") as error:
         load(folder)
-    assert str(error.value).startswith(str(folder / file))
-    assert "fetch" in str(error.value)
+    assert str(error.value).startswith(str(folder / file)) or file == LABELS
 
 
 def test_a_file_of_terabytes_is_refused_unread(tmp_path):
@@ -64,24 +59,23 @@ def test_a_file_of_terabytes_is_refused_unread(tmp_path):
 
 
 def with_member(kind=tarfile.REGTYPE, **headers):
-    found = broken.member("00009_2.png", kind)
-    found.pax_headers = headers
-    return broken.tar(broken.pictures(), [found], tarfile.PAX_FORMAT)
+    extra = broken.member("00009_2.png", kind, **headers)
+    return broken.tar(broken.pictures(), [extra], tarfile.PAX_FORMAT)
 
 
-def with_picture(content, name="00009_2.png"):
-    return broken.tar(broken.pictures() | {name: content})
-
-
-def raw(depth, colour, rows, extra=b"", side=28, interlaced=0):
-    """A PNG of any header around these rows."""
-    ihdr = side.to_bytes(4, "big") * 2 + bytes([depth, colour, 0, 0, interlaced])
-    packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
-    return pictures.SIGNATURE + chunk(b"IHDR", ihdr) + extra + chunk(b"IDAT", packed) + END
+def with_picture(content):
+    return broken.tar(broken.pictures() | {"00009_2.png": content})
 
 
 def chunk(kind, body):
     return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+def raw(rows, extra=b"", depth=8, colour=0, side=28, interlaced=0):
+    """A PNG of any header around these rows."""
+    head = side.to_bytes(4, "big") * 2 + bytes([depth, colour, 0, 0, interlaced])
+    packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", packed) + END
 
 
 def jpeg():
@@ -91,86 +85,84 @@ def jpeg():
 
 
 END = chunk(b"IEND", b"")
-RED = np.dstack([GREY, GREY, GREY // 2])
 HUGE = chunk(b"IHDR", (60_000).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0]))
-PICTURES = {
-    "coloured": (broken.picture("RGB", RED), "mode is RGB and it has coloured"),
-    "coloured palette": (broken.picture("P", RED), "mode is P and it has coloured"),
-    "transparent": (broken.picture("RGBA", np.dstack([RED, GREY])), "transparent pixels"),
-    "transparent grey": (raw(8, 0, GREY, chunk(b"tRNS", bytes([0, GREY[3, 3]]))), "transparent"),
-    "16 bits": (raw(16, 0, np.zeros((28, 56), np.uint8)), "28×28 pixels of 16 bits, expected"),
-    "interlaced": (raw(8, 0, GREY, interlaced=1), "interlaced, expected a PNG of 28×28 grey"),
-    "beyond the palette": (raw(8, 3, GREY, chunk(b"PLTE", bytes(6))), "no colour in the palette"),
-    "32×32": (raw(8, 0, np.zeros((32, 32), np.uint8), side=32), "is 32×32 pixels"),
-    "bomb": (pictures.SIGNATURE + HUGE + bytes(99), "is 60000×60000 pixels"),
-    "second header": (broken.PICTURE[:33] + HUGE + broken.PICTURE[33:], "expected a PNG of 28×28"),
-    "truncated": (broken.PICTURE[:400], "expected a PNG of 28×28"),
-    "without its end": (broken.PICTURE[:-12], "expected a PNG of 28×28"),
-    "rows missing": (raw(8, 0, GREY[:20]), "not 28 rows"),
-    "rows missing in RGB": (raw(8, 2, RED.reshape(28, 84)[:9]), "not 28 rows"),
-    "rows without end": (raw(8, 2, np.zeros((9000, 84), np.uint8)), "not 28 rows"),
-    "a bit flipped": (broken.PICTURE[:60] + b"~" + broken.PICTURE[61:], "expected a PNG"),
-    "a filter of no kind": (raw(8, 0, GREY).replace(
-        raw(8, 0, GREY)[41:-16], zlib.compress(bytes([7] * 812))), "expected a PNG"),
-    "JPEG": (jpeg(), "not a PNG file .starts with ffd8ff"),
-    "nothing": (b"", "not a PNG file .starts with nothing"),
+BAD_PICTURES = {
+    **{mode: (broken.picture(mode), "another kind of picture.*expected an 8-bit grey.*; convert")
+       for mode in ("RGB", "RGBA", "LA", "P", "1", "I;16")},
+    "interlaced": (raw(GREY, interlaced=1), "another kind of picture"),
+    "32×32": (raw(np.zeros((32, 32), np.uint8), side=32), "another kind of picture"),
+    "bomb": (broken.PICTURE[:8] + HUGE + bytes(99), "another kind of picture"),
+    "truncated": (broken.PICTURE[:400], "expected an 8-bit grey PNG"),
+    "without its end": (broken.PICTURE[:-12], "expected an 8-bit grey PNG"),
+    "rows missing": (raw(GREY[:20]), "not 28 rows"),
+    "rows without end": (raw(np.zeros((2000, 28), np.uint8)), "not 28 rows"),
+    "a bit flipped": (broken.PICTURE[:60] + b"~" + broken.PICTURE[61:], "expected an 8-bit grey"),
+    "JPEG": (jpeg(), "another kind of picture, or none"),
+    "nothing": (b"", "another kind of picture, or none"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "message"), PICTURES.values(), ids=PICTURES)
+@pytest.mark.parametrize(("content", "message"), BAD_PICTURES.values(), ids=BAD_PICTURES)
 def test_a_bad_picture_is_told_of_by_name(tmp_path, content, message):
-    folder = broken.write_pictures(tmp_path / "some", broken.pictures() | {"00009_2.png": content})
+    folder = broken.write(tmp_path / "some", broken.pictures() | {"00009_2.png": content})
     (tmp_path / "a.tar").write_bytes(with_picture(content))
     for path in (folder, tmp_path / "a.tar"):
         with pytest.raises(DataError, match=message) as error:
-            pictures.read(path)
+            files.read_pictures(path)
         assert str(error.value).startswith(f"{path}: 00009_2.png: ")
 
 
+@pytest.mark.parametrize("kind", [b"zTXt", b"tEXt", b"IHDR"])
+def test_what_else_is_in_a_picture_is_not_looked_at(kind):
+    extra = HUGE if kind == b"IHDR" else chunk(kind, b"a\0\0" + zlib.compress(bytes(2**24)))
+    assert files.decode(raw(GREY, extra)) == GREY.tobytes()
+
+
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
-TARS = {
-    "cut in a picture": (WHOLE[:2000], "cut off"),
+BAD_TARS = {
+    "cut in a picture": (WHOLE[:2000], "expected a whole tar|8-bit grey"),
     "cut between pictures": (WHOLE[: WHOLE.index(b"00003_1.png")], "no end mark"),
     "a damaged header": (WHOLE.replace(b"00003_1.png", b"00003_2.png"), "damaged header"),
     "empty": (b"", "expected a whole tar"),
     "of nothing": (bytes(10240), "0 pictures found"),
     "text": (b"hello" * 200, "expected a whole tar"),
     "cut gz": (gzip.compress(WHOLE)[:-200], "cut off"),
-    "damaged bz2": (bz2.compress(WHOLE)[:90] + b"~" * 90, "expected a whole tar"),
-    "cut xz": (lzma.compress(WHOLE)[:-40], "cut off"),
-    **{f"kind {kind}": (with_member(kind=kind), "00009_2.png is a link") for kind in KINDS},
-    "sparse": (with_member(kind=tarfile.GNUTYPE_SPARSE), "00009_2.png is a sparse"),
-    "pax sparse": (with_member(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}), "sparse"),
+    **{f"kind {kind}": (with_member(kind), "00009_2.png is a link") for kind in KINDS},
+    "sparse": (with_member(tarfile.GNUTYPE_SPARSE), "a sparse file"),
+    "pax sparse": (with_member(**{"GNU.sparse.map": "0,0", "GNU.sparse.size": "0"}), "sparse"),
     "pax headers": (with_member(comment="x" * 2**24), "too many extended headers"),
     "pax no size": (with_member(size="-5"), "no size"),
-    "pax size": (with_member(size="8589934592"), "8,589,934,592 bytes long"),
-    "a big picture": (with_picture(bytes(2**16 + 1)), "65,537 bytes long"),
+    "pax size": (with_member(size="8589934592"), "8,589,934,592 bytes"),
+    "a big picture": (with_picture(bytes(2**12 + 1)), "4,097 bytes"),
     "long names in a chain": (
         broken.member("x", tarfile.GNUTYPE_LONGNAME).tobuf() * 5000 + WHOLE, "a.tar: "),
+    "endless members": (
+        gzip.compress(tarfile.TarInfo("a").tobuf(tarfile.USTAR_FORMAT) * 350_000, 1),
+        "more than 100,000 files"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "message"), TARS.values(), ids=TARS)
-def test_a_bad_archive_is_told_of(tmp_path, content, message):
+@pytest.mark.parametrize(("content", "message"), BAD_TARS.values(), ids=BAD_TARS)
+def test_a_bad_archive_is_told_of_in_time(tmp_path, content, message):
     (tmp_path / "a.tar").write_bytes(content)
+    start = time.process_time()
     with pytest.raises(DataError, match=message) as error:
-        pictures.read(tmp_path / "a.tar")
+        files.read_pictures(tmp_path / "a.tar")
     assert str(error.value).startswith(str(tmp_path / "a.tar"))
+    assert time.process_time() - start < 10
 
 
 TWO = broken.tar(broken.pictures(2))
-CHANCE = np.random.default_rng(0)
-FLIPS = CHANCE.choice(8 * len(TWO), 1500, replace=False).tolist()
+FLIPS = np.random.default_rng(0).choice(8 * len(TWO), 1500, replace=False).tolist()
 
 
 def right_or_refused(content: bytes) -> None:
     """Never other digits."""
     try:
-        images, labels = pictures._decode_all(pictures._members(content), Path("x"))
-    except (DataError, *idx.BAD_INPUT):
+        found = files._decode_all(files._in_tar(content), Path("x"))
+    except (DataError, *files.BAD_INPUT):
         return
-    assert np.array_equal(images, broken.IMAGES[:2])
-    assert labels.tolist() == [3, 1]
+    assert found == b"\3" + broken.IMAGES[0].tobytes() + b"\1" + broken.IMAGES[1].tobytes()
 
 
 def test_one_flipped_bit_or_a_cut_gives_no_other_digits():
@@ -182,31 +174,7 @@ def test_one_flipped_bit_or_a_cut_gives_no_other_digits():
         right_or_refused(TWO[:end])
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
-def test_a_packed_bomb_is_refused_before_it_goes_off(tmp_path, compress, monkeypatch):
-    monkeypatch.setattr(pictures, "MAX_ARCHIVE", 2**20)
-    (tmp_path / "a.tar").write_bytes(compress(WHOLE + bytes(2**22)))
-    with pytest.raises(DataError, match="holds more than 1,048,576 bytes"):
-        pictures.read(tmp_path / "a.tar")
-
-
-def test_a_tiny_file_of_endless_members_is_refused(tmp_path):
-    member = tarfile.TarInfo("a").tobuf(tarfile.USTAR_FORMAT)
-    (tmp_path / "a.tar").write_bytes(gzip.compress(member * 350_000, 1))
-    start = time.process_time()
-    with pytest.raises(DataError, match="more than 195,312 files"):
-        pictures.read(tmp_path / "a.tar")
-    assert time.process_time() - start < 10
-
-
-def test_texts_in_a_picture_are_not_unpacked(tmp_path):
-    bomb = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**24)))
-    assert pictures.decode(raw(8, 0, GREY, bomb)) == GREY.tobytes()
-    with pytest.raises(ValueError, match="chunks"):
-        pictures.decode(raw(8, 0, GREY, chunk(b"tEXt", b"") * 100))
-
-
-FOLDERS = {
+BAD_FOLDERS = {
     "no digits": ({"README.txt": b""}, "no train digits found.*README.txt.*expected"),
     "one id twice": ({"7_3.png": broken.PICTURE, "07_4.png": broken.PICTURE}, "id 7 is there more"),
     "no label": ({"7.png": broken.PICTURE}, "7.png: its name gives no label.*such as 00042_7.png"),
@@ -215,39 +183,34 @@ FOLDERS = {
     "a newline": ({"1_\n2.png": broken.PICTURE}, r"1_\\n2.png.*no label from 0 to 9"),
     "undecodable": ({os.fsdecode(b"1_\xff.png"): broken.PICTURE}, r"1_\\udcff.png.*no label"),
     "too long an id": ({f"{'9' * 19}_1.png": broken.PICTURE}, "no label from 0 to 9"),
-    "an endless name": ({f"{'a' * 240}_x.png": broken.PICTURE}, "aaa….*no label"),
 }
 
 
-@pytest.mark.parametrize(("files", "message"), FOLDERS.values(), ids=FOLDERS)
-def test_a_bad_folder_is_told_of(tmp_path, files, message):
-    folder = broken.write_pictures(tmp_path / "some", files)
+@pytest.mark.parametrize(("contents", "message"), BAD_FOLDERS.values(), ids=BAD_FOLDERS)
+def test_a_bad_folder_is_told_of(tmp_path, contents, message):
+    folder = broken.write(tmp_path / "some", contents)
     with pytest.raises(DataError, match=message) as error:
         MNIST(folder)
     assert str(folder) in str(error.value)
     assert str(error.value).isprintable()
 
 
-ODD = {"nowhere": "is a broken link", "00009_2.png": "is a broken link",
-       "/dev/zero": "is not a regular file", "pipe": "is not a regular file"}  # fmt: skip
-
-
-@pytest.mark.parametrize(("target", "message"), ODD.items())
-def test_what_is_no_regular_file_is_never_opened_nor_passed_over(tmp_path, target, message):
-    folder = broken.write_pictures(tmp_path / "some", broken.pictures())
+@pytest.mark.parametrize("target", ["nowhere", "00009_2.png", "/dev/zero", "pipe"])
+def test_what_is_no_regular_file_is_never_opened_nor_passed_over(tmp_path, target):
+    folder = broken.write(tmp_path / "some", broken.pictures())
     os.mkfifo(folder / "pipe")
     (folder / "00009_2.png").symlink_to(target)
-    with pytest.raises(DataError, match=rf"00009_2\.png: {message}, expected a PNG"):
+    with pytest.raises(DataError, match=r"00009_2\.png: is a broken link, or no regular file"):
         MNIST(folder)
 
 
-def test_a_folder_is_bounded_in_bytes_and_count(tmp_path, monkeypatch):
-    folder = broken.write_pictures(tmp_path / "some", broken.pictures())
-    for limit in ("MAX_ARCHIVE", "MAX_FILES"):
+def test_a_folder_is_bounded(tmp_path, monkeypatch):
+    folder = broken.write(tmp_path / "some", broken.pictures())
+    for limit in ("MAX_PICTURE", "MAX_FILES"):
         with monkeypatch.context() as patch:
-            patch.setattr(pictures, limit, 5)
-            with pytest.raises(DataError, match="some: more than"):
-                pictures.read(folder)
+            patch.setattr(files, limit, 5)
+            with pytest.raises(DataError, match=r"some.*more than 5"):
+                files.read_pictures(folder)
 
 
 @pytest.mark.parametrize("path", ["/no/such/place", "a" * 5000, "a\0b", "~nobody-of-this-name/x"])
@@ -263,7 +226,7 @@ def test_what_may_not_be_read_is_told_of(tmp_path, kind, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     broken.write_idx(tmp_path / "idx")
-    broken.write_pictures(tmp_path / "some", broken.pictures())
+    broken.write(tmp_path / "some", broken.pictures())
     (tmp_path / "a.tar").write_bytes(WHOLE)
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(DataError, match=rf"{kind}.*: Permission denied, expected .*;"):

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 
@@ -15,10 +14,8 @@ import pytest
 from mnistlib import base
 from mnistlib.__main__ import main
 from mnistlib.config import recipe
-from mnistlib.dataset import export, load
+from mnistlib.dataset import export, load, sample
 from mnistlib.runs import load_all
-from mnistlib.study import on_ctrl_c
-from mnistlib.study_command import _stop_quietly
 from mnistlib.train import fit
 
 EPOCHS = 150  # of 200 digits: about a second, so that a driver can be met at work
@@ -112,23 +109,18 @@ def test_two_studies_at_once_on_one_folder_make_the_records_of_one(folder, tmp_p
     assert list(map(without_time, shared)) == list(map(without_time, alone))
 
 
-def test_a_dry_run_makes_nothing_and_lists_every_row(folder, tmp_path, capsys):
-    from mnistlib.config import ROWS
-
-    out = tmp_path / "runs"
-    assert main(arguments(folder, out, "--dry-run", "--seeds", "0-1")) == 0
-    printed = capsys.readouterr().out
-    assert all(f"\n{name} " in printed for name in ROWS)
-    assert f"{2 * len(ROWS)} runs: 0 found, {2 * len(ROWS)} to make\n" in printed
-    assert not out.exists()
-
-
-def test_a_study_that_is_done_says_so(folder, tmp_path, capsys):
-    options = ["--only", "mlp", "--seeds", "3", "--epochs", "1", "--jobs", "1"]
-    assert main(arguments(folder, tmp_path / "runs", *options)) == 0
+def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(folder, tmp_path, capsys):
+    few = ["--only", "mlp", "lenet5", "--seeds", "3-4", "--epochs", "1"]
+    made = [*few, "--only", "mlp", "--seeds", "4", "--jobs", "1"]
+    assert main(arguments(folder, tmp_path / "runs", *made)) == 0
     assert "1 runs: 0 found, 1 to make" in capsys.readouterr().out
-    assert main(arguments(folder, tmp_path / "runs", *options, "--dry-run")) == 0
-    assert capsys.readouterr().out.endswith("1 runs: 1 found, 0 to make\nnothing left to do\n")
+    for out, found in (("runs", 1), ("none", 0)):
+        assert main(arguments(folder, tmp_path / out, *few, "--dry-run")) == 0
+        mlp, lenet5, time = capsys.readouterr().out.splitlines()
+        assert mlp.split() == ["mlp", str(found), "found", str(2 - found), "to", "make"]
+        assert lenet5.split() == ["lenet5", "0", "found", "2", "to", "make"]
+        assert re.fullmatch(r"time: about 00:0\d of one core", time)
+    assert not (tmp_path / "none").exists()
 
 
 def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsys, monkeypatch):
@@ -147,12 +139,11 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
     [
         (["--only", "lenet"], "unknown row 'lenet'. Did you mean 'lenet5'? Valid: lenet5, mlp,"),
         (["--seeds", "9-0"], "seeds '9-0'"),
+        (["--seeds", "0-99999"], "give one such as 0-9"),
         (["--epochs", "0"], "epochs=0 is out of range"),
         (["--jobs", "0"], "jobs=0"),
-        (["--backend", "loky", "--scheduler", "tcp://127.0.0.1:9"], "no other backend than dask"),
-        (["--scheduler", "foo"], "foo: no address of a scheduler; give one like tcp://host:8786"),
-        (["--scheduler", "nonsense://here:1"], "no address of a scheduler"),
-        (["--scheduler", "::"], "no address of a scheduler"),
+        (["--scheduler", "foo"], "foo: no scheduler answers"),
+        (["--scheduler", "nonsense://here:1"], "no scheduler answers"),
         (["--out", str(base.RUNS)], "holds results on MNIST only"),
         (["--out", str(base.RUNS / "tuning")], "holds results on MNIST only"),
     ],
@@ -165,33 +156,12 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(options, message, folder, t
 
 
 @pytest.mark.parametrize(
-    "options",
-    [["--jobs", "0"], ["--backend", "loky", "--scheduler", "tcp://a:1"], ["--scheduler", "foo"]],
+    ("name", "options", "where"),
+    [("MNIST", [], base.RUNS), ("MNIST", ["--epochs", "1"], None), ("mine", [], None)],
 )
-def test_options_that_make_no_sense_are_told_before_digits_are_read(options, tmp_path, capsys):
-    nowhere = arguments(tmp_path / "nowhere", tmp_path, *options)
-    for call in (nowhere, [*nowhere, "--dry-run"]):
-        assert main(call) == 2
-        assert "nowhere" not in capsys.readouterr().err
-
-
-def test_trials_and_other_digits_stay_out_of_the_reports_records(folder, monkeypatch, tmp_path):
-    from mnistlib.study_command import _folder
-
-    digits = load(folder)
-    assert _folder(digits, None, None) == base.OUT / "runs"
-    assert _folder(digits, tmp_path, None) == tmp_path
-    as_mnist = replace(digits, name="MNIST")
-    assert _folder(as_mnist, None, None) == base.RUNS
-    assert _folder(as_mnist, None, 1) == base.OUT / "runs"
-
-
-def test_after_ctrl_c_the_pools_threads_die_silently(monkeypatch, capsys):
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back afterwards
-    with pytest.raises(KeyboardInterrupt), on_ctrl_c(_stop_quietly):
-        signal.raise_signal(signal.SIGINT)
-    thread = threading.Thread(target=lambda: 1 / 0)
-    thread.start()
-    thread.join()
-    assert capsys.readouterr().err == ""
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def test_only_the_study_itself_goes_into_the_reports_records(name, options, where, monkeypatch):
+    places, data = [], replace(sample(), name=name)
+    monkeypatch.setattr("mnistlib.study_command.load", lambda _: data)
+    monkeypatch.setattr("mnistlib.study_command.dry_run", lambda *given: places.append(given[-1]))
+    main(["study", "--dry-run", *options])
+    assert places == [where or base.OUT / "runs"]

@@ -10,11 +10,11 @@ from mnistlib.dataset.digits import (
     normalise,
     split,
 )
-from mnistlib.dataset.pictures import export
-from mnistlib.dataset.source import MIRRORS, download, load, place, sample
+from mnistlib.dataset.files import export
+from mnistlib.dataset.source import MIRRORS, download, load, sample
 
 __all__ = ["MEAN", "MIRRORS", "MNIST", "STD", "TABLE", "DigitData", "Digits", "describe",
-           "download", "export", "load", "normalise", "place", "sample", "split"]  # fmt: skip
+           "download", "export", "load", "normalise", "sample", "split"]  # fmt: skip
 
 
 def __getattr__(name: str) -> type:

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 
 from mnistlib.base import DataError, UserError
-from mnistlib.dataset import idx
 
 FILES = {  # sha256 of the uncompressed bytes, by canonical name: training images, labels, test ones
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -16,12 +15,29 @@ FILES = {  # sha256 of the uncompressed bytes, by canonical name: training image
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+PREFIX = {"train": "train", "test": "t10k"}  # of these names
 FINGERPRINT = "fd173559fad9320db65b18dd25991e18011ddf27deee842a82bd2001fcac012a"  # MNIST's
 SAMPLE = "ac11000a69e003508e78595657e787dc7ff27cc1e30774f6055eeba33b7a12cf"  # the sample's
 MEAN = 0.1307  # mean of all pixels of MNIST's 60,000 training images, in [0, 1]
 STD = 0.3081  # their standard deviation
 # one rounding per possible grey value, so that every way to a tensor gives the same bits
 TABLE = ((np.arange(256) / 255 - MEAN) / STD).astype(np.float32)
+
+
+def header(*shape: int) -> bytes:
+    """How an IDX file of this shape begins: two zeros, 8 for uint8, the number of dimensions, each
+    of them as big-endian int32. Source: http://yann.lecun.com/exdb/mnist/ (bottom of the page)."""
+    return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+
+
+def dump(array: np.ndarray) -> bytes:
+    """The canonical IDX file of an array of small whole numbers."""
+    return header(*array.shape) + array.astype(np.uint8).tobytes()
+
+
+def digest(array: np.ndarray) -> str:
+    """sha256 of that file, as 64 hex digits."""
+    return sha256(dump(array)).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +59,13 @@ class Digits:
 
     def __post_init__(self) -> None:
         images, labels, n = self.images, self.labels, len(self.labels)
-        as_stated = images.dtype == np.uint8 and images.shape == (n, 28, 28) and n > 0
-        if not as_stated or labels.dtype != np.int64 or labels.shape != (n,):
-            found = f"{images.dtype} {list(images.shape)} and {labels.dtype} {list(labels.shape)}"
-            expected = "images uint8 [n, 28, 28] and labels int64 [n], n > 0"
-            raise DataError(f"{self.name}: found {found}, expected {expected}")
-        if labels.min() < 0 or labels.max() > 9:
+        found = f"{images.dtype} {list(images.shape)} and {labels.dtype} {list(labels.shape)}"
+        right = images.dtype == np.uint8 and images.shape == (n, 28, 28) and n > 0
+        if right := right and labels.dtype == np.int64 and labels.shape == (n,):
             found = f"labels from {labels.min()} to {labels.max()}"
-            raise DataError(f"{self.name}: found {found}, expected 0 to 9")
+        if not right or labels.min() < 0 or labels.max() > 9:
+            expected = "uint8 [n, 28, 28] and int64 [n], n > 0, labels 0 to 9"
+            raise DataError(f"{self.name}: found {found}, expected {expected}; fetch others")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,7 +73,7 @@ class Digits:
     @cached_property
     def digests(self) -> tuple[str, str]:
         """sha256 of the canonical IDX file of the images, and of the labels."""
-        return idx.digest(self.images), idx.digest(self.labels)
+        return digest(self.images), digest(self.labels)
 
     @property
     def fingerprint(self) -> str:
@@ -76,7 +91,7 @@ class DigitData:
 
     Attributes:
         name: "MNIST", "sample" or a data set's own name.
-        origin: how it was found, in a few words without a path.
+        origin: where it was found, and in which format.
         is_sample: True for the built-in sample; whatever is shown from it must say so.
     """
 
@@ -105,10 +120,7 @@ class DigitData:
         """The same, as "MNIST" or "sample" if that is the content and not if it is another."""
         name = f"other {self.name}" if self.name.lower() in ("mnist", "sample") else self.name
         name = "sample" if self.fingerprint == SAMPLE else name if self.altered else "MNIST"
-        train, test = (
-            replace(self.train, name=f"{name} train"),
-            replace(self.test, name=f"{name} test"),
-        )
+        train, test = (replace(getattr(self, part), name=f"{name} {part}") for part in PREFIX)
         return replace(self, train=train, test=test, name=name, is_sample=name == "sample")
 
 

@@ -1,5 +1,6 @@
 """The assignment's data set class."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,22 +10,20 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from mnistlib.base import UserError, expanded, shown
-from mnistlib.dataset import pictures, source
-from mnistlib.dataset.digits import TABLE, Digits
+from mnistlib.dataset import files, source
+from mnistlib.dataset.digits import PREFIX, TABLE, Digits
 
-SIDE = 28
+SAYS = {"train": r"(?i)(?<![a-z])(train|trn)", "test": r"(?i)(?<![a-z])(test|tst|t10k)"}
 
 
 class MNIST(Dataset):
     """Digits with their labels, as the assignment's code uses them.
 
     An item is `(img, label)`, label an int from 0 to 9. Without a transform img is the normalised
-    tensor: float32 [1, size, size], its values scaled to [0, 1], minus 0.1307, over 0.3081. With
-    one, img is what the transform makes of a PIL image (mode "L", size×size, background 0), as in
+    tensor: float32 [1, 28, 28], its values scaled to [0, 1], minus 0.1307, over 0.3081. With one,
+    img is what the transform makes of a PIL image (mode "L", 28×28, background 0), as in
     torchvision: nothing is normalised then, unless by the transform, for which
     `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])` gives the tensors of no transform.
-
-    Everything is read when the object is made, so that any number of workers may use it.
 
     Args:
         data_dir: a tar or a folder of {id}_{label}.png, or a folder of both splits in any layout
@@ -32,7 +31,6 @@ class MNIST(Dataset):
         train: True or "train" for training digits (the default where there are both), False or
             "test" for test digits; may be left out: `MNIST(data_dir, transform)`.
         transform: called on each PIL image; an augmentation only for training digits.
-        size: height and width; more than 28 adds background around the digit (LeNet-5: 32).
 
     Raises:
         DataError: data_dir holds no digits, or a file in it is damaged.
@@ -44,35 +42,27 @@ class MNIST(Dataset):
         data_dir: str | Path | Digits | None = None,
         train: bool | str | None = None,
         transform: Callable[[Image.Image], object] | None = None,
-        size: int = SIDE,
     ) -> None:
         if callable(train):  # MNIST(data_dir, transform)
             train, transform = transform, train
         if not (transform is None or callable(transform)):
             raise UserError(f"transform is {transform!r}, expected something to call, or None")
-        if size < SIDE:
-            raise UserError(f"size is {size}, expected at least {SIDE}")
-        self.digits = _read(data_dir, _part(train))
-        self.transform = transform
-        before = (size - SIDE) // 2
-        border = (before, size - SIDE - before)  # of grey 0, the background
-        images = self.digits.images
-        self._images = np.pad(images, ((0, 0), border, border)) if size > SIDE else images
+        self.digits, self.transform = _read(data_dir, _part(train)), transform
 
     def __len__(self) -> int:
         return len(self.digits)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         index = range(len(self))[index]  # negative ones count from the end, others raise IndexError
-        image, label = self._images[index], int(self.digits.labels[index])
+        image, label = self.digits.images[index], int(self.digits.labels[index])
         if self.transform is not None:
             return self.transform(Image.fromarray(image)), label
-        return torch.from_numpy(TABLE[image])[None], label  # [1, size, size]
+        return torch.from_numpy(TABLE[image])[None], label
 
 
 def _part(train: object) -> str | None:
     """Which split `train` means; None for none in particular."""
-    if train is None or (isinstance(train, str) and train in source.PREFIX):
+    if train is None or (isinstance(train, str) and train in PREFIX):
         return train
     if isinstance(train, bool | np.bool_):
         return "train" if train else "test"
@@ -87,15 +77,15 @@ def _read(data_dir: str | Path | Digits | None, part: str | None) -> Digits:
     if not data_dir:
         return getattr(source.load(), part or "train")
     path = expanded(data_dir)
-    found = source.find(path)
-    if found.train or found.test or (path.is_dir() and not pictures.are_in(path)):
+    if any(source.find(path).values()) or (path.is_dir() and not any(files.pictures_below(path))):
         return source.read_split(path, part or "train")  # the other must not stand in for it
     _expect_agreement(str(path.absolute()), part)
-    return pictures.read(path)
+    return files.read_pictures(path)
 
 
 def _expect_agreement(name: str, part: str | None) -> None:
     """Nobody must score a model on training digits because of a mistyped path."""
-    if part is not None and pictures.said(Path(name).name) == set(source.PREFIX) - {part}:
+    said = [split for split, words in SAYS.items() if re.search(words, Path(name).name)]
+    if part and len(said) == 1 and said != [part]:
         found = f"train says {part} digits and this name the others"
         raise UserError(f"{shown(name)}: {found}: it contradicts it; give the other, or no train")

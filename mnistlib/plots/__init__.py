@@ -1,10 +1,9 @@
 """Figures: arrays in, axes out. Nothing here loads, trains, shows or saves.
 
-Importing it applies the report's style; `use_style` does so again after another library changed it.
+Importing it applies the report's style.
 """
 
 # ruff: noqa: F401 - the names that notebooks use
-from mnistlib.plots.curves import bands, learning_curves
 from mnistlib.plots.digits import (
     augmentation_grid,
     class_balance,
@@ -12,22 +11,19 @@ from mnistlib.plots.digits import (
     digit_grid,
     embedding,
     error_gallery,
-    feature_maps,
-    filters,
     pixel_histogram,
+    signed_grid,
 )
 from mnistlib.plots.results import (
     accuracy_intervals,
+    bands,
     both_ways,
     confusion_matrix,
     forest,
     gap,
-    overlap,
+    learning_curves,
     parameters_bars,
-    shapes,
     speed,
     strips,
 )
-from mnistlib.plots.style import COLOURS, colours, percent, percent_axis, title, use_style
-
-use_style()
+from mnistlib.plots.style import COLOURS, colours, percent, percent_axis, title

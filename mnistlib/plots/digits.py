@@ -3,26 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from seaborn import color_palette
 
-from mnistlib.base import UserError
-from mnistlib.plots import style
-from mnistlib.plots.style import SKY, TEST, TRAIN, VERMILLION, percent, percent_axis, short_percent
+from mnistlib.plots.style import FAINT, MUTED, SKY, TEST, TRAIN, VERMILLION, percent, percent_axis
 
 
 def digit_grid(images: np.ndarray, titles: Sequence[object] | None, axes, **look):
-    """Pictures [n, height, width] on n axes or more, the rest hidden, all on one scale of grey.
-
-    Raises:
-        UserError: fewer axes than pictures.
-    """
+    """Pictures [n, height, width] on n axes or more, the rest hidden, all on one scale of grey."""
     flat, words = np.ravel(axes), [""] * len(images) if titles is None else titles
-    if len(flat) < len(images):
-        raise UserError(f"found {len(flat)} axes for {len(images)} pictures; make at least as many")
     look = look or {"vmin": np.min(images), "vmax": np.max(images)}
-    for ax, image, word in zip(flat, images, words, strict=False):
+    for ax, image, word in zip(flat[: len(images)], images, words, strict=True):
         bare(ax).imshow(image, **look)
         ax.set_title(str(word), fontsize=9, loc="center", pad=3)
     for ax in flat[len(images) :]:
@@ -33,7 +26,7 @@ def digit_grid(images: np.ndarray, titles: Sequence[object] | None, axes, **look
 def bare(ax: Axes) -> Axes:
     """An axes for a picture: no ticks, no grid, a faint frame."""
     ax.set(xticks=[], yticks=[])
-    ax.spines[:].set(visible=True, color=style.FAINT, linewidth=0.8)
+    ax.spines[:].set(visible=True, color=FAINT, linewidth=0.8)
     return ax
 
 
@@ -70,17 +63,8 @@ def class_means(images: np.ndarray, labels: np.ndarray, axes: np.ndarray) -> np.
     return axes
 
 
-def filters(weights: np.ndarray, axes):
-    """Kernels [maps, channels, k, k] on one scale: red positive, blue negative, white zero."""
-    return _signed(weights.reshape(-1, *weights.shape[-2:]), axes, "weight")
-
-
-def feature_maps(maps: np.ndarray, axes):
-    """A convolution's answers [maps, height, width] to one image: red positive, blue negative."""
-    return _signed(maps, axes, "response")
-
-
-def _signed(images: np.ndarray, axes, unit: str):
+def signed_grid(images: np.ndarray, axes, unit: str):
+    """Kernels or maps [n, height, width] on one scale: red positive, blue negative, white zero."""
     bound = float(np.abs(images).max()) or 1.0
     look = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound}  # safe for the colour-blind
     first = np.ravel(digit_grid(images, range(1, len(images) + 1), axes, **look))[0]
@@ -92,11 +76,10 @@ def _signed(images: np.ndarray, axes, unit: str):
 def pixel_histogram(images: np.ndarray, ax: Axes) -> Axes:
     """How often each grey value of images, uint8 [n, 28, 28], occurs: bins of 8, log axis."""
     shares = np.bincount(images.ravel(), minlength=256) / images.size
-    bins = shares.reshape(-1, 8).sum(axis=1)
-    ax.bar(np.arange(0, 256, 8), bins, 8, align="edge", color=SKY, edgecolor="white")
-    ax.set(xlabel="pixel value", ylabel="share of pixels", xlim=(0, 256), yscale="log")
-    ax.yaxis.set_major_formatter(short_percent)
-    ax.set_xticks([0, 64, 128, 192, 255])
+    look = {"color": SKY, "edgecolor": "white", "log": True}
+    ax.hist(np.arange(256), 32, range=(0, 256), weights=shares, **look)
+    ax.set(xlabel="pixel value", ylabel="share of pixels", xlim=(0, 256), xticks=range(0, 257, 64))
+    percent_axis(ax.yaxis)
     ax.grid(visible=False, axis="x")
     text = f"{percent(shares[0], 1)} are exactly 0\n{percent(shares[255], 1)} are exactly 255"
     ax.text(0.5, 0.95, text, transform=ax.transAxes, ha="center", va="top")
@@ -105,13 +88,13 @@ def pixel_histogram(images: np.ndarray, ax: Axes) -> Axes:
 
 def class_balance(train_labels: np.ndarray, test_labels: np.ndarray, ax: Axes) -> Axes:
     """Share of each digit among the labels, integers [n], of both sets, beside a tenth."""
-    sets = (("training", train_labels, TRAIN, -0.2), ("test", test_labels, TEST, 0.2))
-    for word, labels, colour, shift in sets:
-        shares = np.bincount(labels, minlength=10) / len(labels)
-        look = {"color": colour, "edgecolor": "white", "label": f"{word} (n = {len(labels):,})"}
-        ax.bar(np.arange(10) + shift, shares, 0.4, **look)
-    ax.axhline(0.1, color=style.MUTED, linewidth=1, linestyle="--")
-    ax.set(xlabel="digit", ylabel="share of images", xticks=range(10))
+    shares = pd.DataFrame()
+    for name, labels in (("training", train_labels), ("test", test_labels)):
+        counts = np.bincount(labels, minlength=10)
+        shares[f"{name} (n = {len(labels):,})"] = counts / len(labels)
+    look = {"color": [TRAIN, TEST], "edgecolor": "white", "width": 0.8, "rot": 0}
+    shares.plot.bar(ax=ax, xlabel="digit", ylabel="share of images", **look)
+    ax.axhline(0.1, color=MUTED, linewidth=1, linestyle="--")
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
     ax.grid(visible=False, axis="x")
     ax.legend(ncols=2, loc="upper right")
@@ -129,12 +112,9 @@ def embedding(points: np.ndarray, labels: np.ndarray, ax: Axes) -> Axes:
     look = {"fontsize": 15, "fontweight": "bold", "ha": "center", "va": "center"}
     look["path_effects"] = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     for digit in np.unique(labels):
-        ax.text(*_densest(points[labels == digit]), str(digit), **look)
+        island = points[labels == digit]
+        apart = np.linalg.norm(island[:, None] - island, axis=-1)  # [n, n]
+        reach = np.sort(apart, axis=1)[:, len(island) // 4]  # to the nearest quarter of its class
+        ax.text(*island[reach.argmin()], str(digit), **look)
     ax.set_aspect("equal", adjustable="datalim")
     return bare(ax)
-
-
-def _densest(points: np.ndarray) -> np.ndarray:
-    """The point [2] that has a quarter of all points [n, 2] nearest around it."""
-    distances = np.linalg.norm(points[:, None] - points, axis=-1)  # [n, n]
-    return points[np.sort(distances, axis=1)[:, len(points) // 4].argmin()]

@@ -1,4 +1,4 @@
-"""What the networks are, how well they read, what helps them, and how fast they are trained."""
+"""How networks learn, what they are, how well they read, what helps them, and how fast they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,13 +6,72 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from mnistlib.plots import style
-from mnistlib.plots.curves import LEAST_ERROR, log_percent
-from mnistlib.plots.style import BLUE, MUTED, beside, colours, interval, percent, rows, title
+from mnistlib.plots.style import BLUE, MUTED, beside, colours, interval, percent, title
 
+History = Mapping[str, Sequence[float]]
+LEAST_ERROR = 1e-4  # what lies below it is drawn there, on a logarithmic axis
+ENOUGH_TO_ZOOM = 5  # epochs; with fewer the first one is a large part of the curve
 VERDICTS = {"helps": (BLUE, "o"), "hurts": (style.VERMILLION, "X"), "no evidence": (MUTED, "D")}
 NARROW = 0.08  # of the axis: a segment below this has no room for its name
+
+
+def learning_curves(history: History, axes: np.ndarray, name: str = "lenet5") -> np.ndarray:
+    """One run's loss (left of two axes) and accuracy (right) on training and test digits.
+
+    `history` has train_loss, test_loss, train_accuracy and test_accuracy, a value an epoch; the
+    axes are zoomed to what follows the first. `name` is the model, for its colour and title.
+    """
+    palette, units = (MUTED, colours([name])[name]), ("cross-entropy per image", "accuracy")
+    for ax, panel, unit in zip(axes, ("loss", "accuracy"), units, strict=True):
+        values = np.array([history[f"{split}_{panel}"] for split in ("train", "test")])  # [2, e]
+        epochs = np.arange(1, values.shape[1] + 1)
+        for curve, colour, line in zip(values, palette, ((0, (4, 1.5)), "-"), strict=True):
+            ax.plot(epochs, curve, color=colour, linestyle=line, marker="." * (len(epochs) == 1))
+        later = values[:, 1:] if len(epochs) >= ENOUGH_TO_ZOOM else values
+        low, margin = later.min(), 0.06 * np.ptp(later) or 0.01
+        ax.set_ylim(0 if panel == "loss" else low - margin, later.max() + margin)
+        ax.set(xlim=(0.5, len(epochs) + 0.5), ylabel=unit, title=f"{title(name)}: {panel}")
+        ax.set_xlabel("epoch" if later is values else "epoch (the first may lie outside)")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _label_ends(ax, values[:, -1], panel, palette)
+    style.percent_axis(axes[1].yaxis)
+    return axes
+
+
+def _label_ends(ax: Axes, ends: np.ndarray, panel: str, palette: Sequence[str]) -> None:
+    """Write both lines' last values at their right ends, the higher one above its line's end."""
+    sides = ("bottom", "top") if ends[0] > ends[1] else ("top", "bottom")
+    for word, end, side, colour in zip(("training", "test"), ends, sides, palette, strict=True):
+        words = f"{word} {f'{end:.3f}' if panel == 'loss' else percent(end)}"
+        beside(ax, 1, end, words, colour, ax.get_yaxis_transform(), fontsize=9, va=side)
+
+
+def bands(ax: Axes, histories: Mapping[str, Sequence[History]], curve: str) -> Axes:
+    """The mean error over seeds for each recipe, in a band from the least to the greatest.
+
+    `histories` are those of a recipe's runs, by name; `curve` is "train_accuracy" or
+    "test_accuracy". Of its errors the last ones can be told apart on a logarithmic axis.
+    """
+    for name, colour in colours(histories).items():
+        errors = 1 - np.array([run[curve] for run in histories[name]])  # [seeds, epochs]
+        errors, epochs = errors.clip(LEAST_ERROR), np.arange(1, errors.shape[1] + 1)
+        ax.fill_between(epochs, errors.min(0), errors.max(0), color=colour, alpha=0.2, lw=0)
+        ax.plot(epochs, errors.mean(0), color=colour, label=title(name))
+    what = "training error" if curve.startswith("train") else "test error"
+    ax.set(xlabel="epoch", title=what, xlim=(1, None), yscale="log")
+    _log_percent(ax.yaxis)
+    ax.set_ylim(bottom=max(LEAST_ERROR, ax.get_ylim()[0]))
+    ax.legend()
+    return ax
+
+
+def _log_percent(axis) -> None:
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    style.percent_axis(axis)
 
 
 def confusion_matrix(matrix: np.ndarray, ax: Axes) -> Axes:
@@ -25,51 +84,43 @@ def confusion_matrix(matrix: np.ndarray, ax: Axes) -> Axes:
     look = {"cbar": False, "square": True, "linewidths": 1, "fmt": "", "annot": words, "ax": ax}
     top = max(1, matrix[~right].max())
     sns.heatmap(matrix, mask=right, cmap="Oranges", vmin=0, vmax=top, **look)
-    grey = {"color": MUTED, "fontsize": 9}
-    sns.heatmap(matrix, mask=~right, cmap=["#EEEEEE"], annot_kws=grey, **look)
+    sns.heatmap(matrix, mask=~right, cmap=["#EEEEEE"], annot_kws={"color": MUTED}, **look)
     ax.set(xlabel="prediction", ylabel="label")
     ax.tick_params(length=0, rotation=0)
     return ax
 
 
-def accuracy_intervals(
-    names: Iterable[str], values, lows, highs, ax: Axes, reference: float | None = 0.9905
-) -> Axes:
-    """Accuracies and their intervals, fractions [n], first name on top, beside that of 1998.
+def accuracy_intervals(ax: Axes, frame: pd.DataFrame, reference: float) -> Axes:
+    """Accuracies with their intervals, first row on top, beside the accuracy of 1998.
 
-    State in the caption what the intervals are over. A `reference` of None draws no line.
+    Columns: accuracy, low, high, fractions; index: the models. State in the caption what the
+    intervals are over.
     """
-    lines = zip(colours(names).values(), values, zip(lows, highs, strict=True), strict=True)
-    for row, (colour, value, ends) in enumerate(lines):
-        interval(ax, row, ends, value, colour)
+    for row, (name, colour) in enumerate(colours(frame.index).items()):
+        value, low, high = frame.loc[name, ["accuracy", "low", "high"]]
+        interval(ax, row, low, high, value, colour)
         beside(ax, 1, row, percent(value), colour, ax.get_yaxis_transform())
-    return _accuracies(rows(ax, names, "test accuracy"), reference)
+    return _accuracies(ax, frame.index, reference)
 
 
-def strips(
-    ax: Axes,
-    accuracies: Mapping[str, Sequence[float]],
-    intervals: Mapping[str, tuple[float, float]],
-    reference: float | None = None,
-) -> Axes:
+def strips(ax: Axes, accuracies: Mapping, intervals: Mapping, reference: float) -> Axes:
     """A row a recipe, first on top: a dot a seed, and the mean with its interval below the dots.
 
-    `accuracies` are fractions [seeds] by name, `intervals` the low and high of each mean,
-    `reference` the accuracy of 1998, or None for no line.
+    By name: `accuracies`, fractions [seeds], and the low and high of each mean. `reference` is the
+    accuracy of 1998.
     """
     for row, (name, colour) in enumerate(colours(accuracies).items()):
-        values = np.asarray(accuracies[name])
-        dots = np.linspace(-0.28, -0.08, len(values))[values.argsort().argsort()]
-        ax.scatter(values, row + dots, s=28, color=colour, alpha=0.75, linewidths=0)
-        interval(ax, row + 0.15, intervals[name], values.mean(), colour, "D")
-    return _accuracies(rows(ax, accuracies, "test accuracy after the last epoch"), reference)
+        values = np.sort(accuracies[name])
+        dots = row + np.linspace(-0.28, -0.08, len(values))
+        ax.scatter(values, dots, s=28, color=colour, alpha=0.75, linewidths=0)
+        interval(ax, row + 0.15, *intervals[name], values.mean(), colour, "D")
+    return _accuracies(ax, accuracies, reference)
 
 
-def _accuracies(ax: Axes, reference: float | None) -> Axes:
-    if reference is not None:
-        style.mark(ax, reference, f"{percent(reference)}, LeCun et al. 1998")
+def _accuracies(ax: Axes, names: Iterable[str], reference: float) -> Axes:
+    style.mark(ax, reference, f"{percent(reference)}, LeCun et al. 1998")
     style.percent_axis(ax.xaxis)
-    return ax
+    return style.rows(ax, names, "test accuracy after the last epoch")
 
 
 def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
@@ -79,10 +130,10 @@ def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
     """
     longest = max(sum(layer.parameters for layer in walk) for walk in layers.values())
     for row, (name, colour) in enumerate(colours(layers).items()):
-        left, tints = 0, sns.blend_palette([colour, "white"], 101)
+        left, strengths = 0, (0.75, 0.45)
         for number, layer in enumerate(layer for layer in layers[name] if layer.parameters):
-            look = {"color": tints[25 + 30 * (number % 2)], "edgecolor": "white"}
-            bar = ax.barh(row, layer.parameters, 0.6, left, **look)
+            tint = (colour, strengths[number % 2])
+            bar = ax.barh(row, layer.parameters, 0.6, left, color=tint, edgecolor="white")
             if layer.parameters > NARROW * longest:
                 words = f"{layer.name}\n{layer.parameters:,}"
                 ax.bar_label(bar, [words], label_type="center", size=9)
@@ -90,23 +141,7 @@ def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
         beside(ax, left, row, f"{left:,}", colour)
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_xlim(0, longest)
-    return rows(ax, layers, "parameters")
-
-
-def shapes(ax: Axes, widths, accuracies, chosen: np.ndarray, name: str) -> Axes:
-    """Runs of an MLP's shapes: accuracy, a fraction [n], against one layer's width, units [n].
-
-    The runs of the chosen shape, bool [n], are set apart under its name.
-    """
-    for part, colour, label in (
-        (~chosen, style.OTHER, "other shapes"),
-        (chosen, style.COLOURS["mlp"], name),
-    ):
-        ax.plot(widths[part], accuracies[part], "o", color=colour, label=label)
-    ax.set(xlabel="units of the first hidden layer", ylabel="validation accuracy")
-    style.percent_axis(ax.yaxis)
-    ax.legend(loc="lower right")
-    return ax
+    return style.rows(ax, layers, "parameters")
 
 
 def forest(ax: Axes, frame: pd.DataFrame) -> Axes:
@@ -116,11 +151,11 @@ def forest(ax: Axes, frame: pd.DataFrame) -> Axes:
     """
     for row, line in enumerate(frame.itertuples()):
         colour, marker = VERDICTS[line.verdict]
-        interval(ax, row, (100 * line.low, 100 * line.high), 100 * line.difference, colour, marker)
+        interval(ax, row, 100 * line.low, 100 * line.high, 100 * line.difference, colour, marker)
         text = f"{line.verdict}   p = {line.p_holm:.3f}   n = {line.seeds}"
         beside(ax, 1, row, text, colour, ax.get_yaxis_transform(), fontsize=8.5)
     ax.axvline(0, color=MUTED, linewidth=1)
-    return rows(ax, frame.index, "difference in test accuracy (points)")
+    return style.rows(ax, frame.index, "difference in test accuracy (points)")
 
 
 def both_ways(ax: Axes, frame: pd.DataFrame, names: tuple[str, str]) -> Axes:
@@ -128,61 +163,43 @@ def both_ways(ax: Axes, frame: pd.DataFrame, names: tuple[str, str]) -> Axes:
 
     Columns: alone, within, and each also with _low and _high, fractions; `names` of the two.
     """
-    points = 100 * frame
-    looks = (
-        ("alone", BLUE, "o", -0.13),
-        ("within", style.GREEN, "D", 0.13),
-    )  # those of the two models
+    points, places = 100 * frame, np.arange(len(frame))
+    looks = (("alone", BLUE, "o", -0.13), ("within", style.GREEN, "D", 0.13))  # of two models
     for (column, colour, marker, shift), name in zip(looks, names, strict=True):
-        places, low, high = np.arange(len(frame)) + shift, f"{column}_low", f"{column}_high"
-        ax.hlines(places, points[low], points[high], color=colour, linewidth=2)
-        ax.plot(points[column], places, marker, color=colour, markersize=6.5, label=name)
+        low, high = points[f"{column}_low"], points[f"{column}_high"]
+        interval(ax, places + shift, low, high, points[column], colour, marker, label=name)
     ax.axvline(0, color=MUTED, linewidth=1)
     style.legend_above(ax)
-    return rows(ax, frame.index, "what it adds to the test accuracy (points)")
-
-
-def overlap(ax: Axes, a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> Axes:
-    """One bar in three parts: how many images are in `a` alone, in both, in `b` alone, bool [n]."""
-    words, left = [title(name) for name in names], 0
-    parts = {f"{words[0]} only": a & ~b, "both": a & b, f"{words[1]} only": b & ~a}
-    first, second = (colours(names)[name] for name in names)
-    for (word, part), colour in zip(parts.items(), (first, MUTED, second), strict=True):
-        ax.barh(0, part.sum(), left=left, color=colour, label=f"{word}: {part.sum()}")
-        left += part.sum()
-    ax.set(yticks=[], xlabel="test images", ylim=(-0.5, 0.5))
-    ax.grid(visible=False)
-    style.legend_above(ax)
-    return ax
+    return style.rows(ax, frame.index, "what it adds to the test accuracy (points)")
 
 
 def gap(ax: Axes, frame: pd.DataFrame) -> Axes:
     """A row a recipe: its training and its test error on a logarithmic axis, joined by a line.
 
-    Columns: "training error" and "test error", fractions; those below LEAST_ERROR are drawn there.
+    Columns: "training error" and "test error", fractions.
     """
     places = range(len(frame))
     shown = frame[["training error", "test error"]].clip(lower=LEAST_ERROR)
     ax.hlines(places, shown.min(axis=1), shown.max(axis=1), color=style.FAINT, linewidth=3)
     for column, colour, marker in zip(shown, (style.TRAIN, style.TEST), ("s", "o"), strict=True):
         ax.plot(shown[column], places, marker, color=colour, markersize=7, label=column)
-    log_percent(ax, "x")
+    ax.set_xscale("log")
+    _log_percent(ax.xaxis)
     style.legend_above(ax)
-    return rows(ax, frame.index, "share of digits that are misread (last epoch, mean over seeds)")
+    return style.rows(ax, frame.index, "share of digits that are misread, last epoch")
 
 
-def speed(frame: pd.DataFrame, ax: Axes, floor: float | None = None) -> Axes:
+def speed(ax: Axes, frame: pd.DataFrame, floor: float) -> Axes:
     """Seconds of each contestant as bars, first row on top, with the spread of its repetitions.
 
     Columns as of bench.results: title, seconds, low, high, ratio, ours. No arrangement of the same
     sums can beat the seconds of the `floor`.
     """
-    for row, line in enumerate(frame.itertuples()):
-        ax.barh(row, line.seconds, 0.62, color=BLUE if line.ours else style.OTHER)
-        ax.hlines(row, line.low, line.high, color=style.INK, linewidth=1.2)
-        words = f"{line.seconds:.1f} s" + ("" if np.isnan(line.ratio) else f", {line.ratio:.1f}×")
-        beside(ax, line.high, row, words, BLUE if line.ours else MUTED, fontsize=9)
-    if floor is not None:
-        style.mark(ax, floor, f"floor: {floor:.1f} s at the speed of a matrix product", "left")
+    spread = frame["seconds"] - frame["low"], frame["high"] - frame["seconds"]
+    look = {"color": np.where(frame["ours"], BLUE, style.OTHER), "xerr": spread}
+    bars = ax.barh(range(len(frame)), frame["seconds"], 0.62, ecolor=style.INK, **look)
+    words = [f"{line.seconds:.1f} s, {line.ratio:.1f}×" for line in frame.itertuples()]
+    ax.bar_label(bars, words, padding=5, size=9)
+    style.mark(ax, floor, f"floor: {floor:.1f} s at the speed of a matrix product", "left")
     ax.set_xlim(0, 1.22 * frame["high"].max())  # room for what is written at the longest bar
-    return rows(ax, frame["title"], "seconds an epoch")
+    return style.rows(ax, frame["title"], "seconds an epoch")

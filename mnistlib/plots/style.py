@@ -4,15 +4,13 @@ Colours are those of Okabe and Ito, "Color Universal Design", 2008: they stay ap
 colour-blind readers and on a grey printout of the three models.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import cycle
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mnistlib.config import TITLES
 
@@ -23,23 +21,17 @@ INK, MUTED, OTHER, FAINT = "#222222", "#666666", "#B8B8B8", "#DDDDDD"
 COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
 TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
 OTHERS = (PURPLE, ORANGE, SKY, MUTED, BLACK)
-SYMBOL = "\N{NO-BREAK SPACE}%"
 
-
-def use_style() -> None:
-    """Give all figures made from now on the report's look."""
-    mpl.rc("figure", dpi=110, **{"constrained_layout.use": True})
-    mpl.rc("savefig", dpi=150)
-    mpl.rc("font", size=10)
-    mpl.rc("text", color=INK)
-    mpl.rc("axes", titlesize=11, titlelocation="left", labelsize=10, labelcolor=INK, grid=True)
-    mpl.rc("axes", edgecolor=MUTED, axisbelow=True, **{"spines.top": False, "spines.right": False})
-    mpl.rc("axes", prop_cycle=mpl.cycler(color=[BLUE, VERMILLION, GREEN, *OTHERS]))
-    mpl.rc(("xtick", "ytick"), labelsize=9, color=MUTED, labelcolor=INK)
-    mpl.rc("legend", fontsize=9, frameon=False)
-    mpl.rc("grid", color=FAINT, linewidth=0.6)
-    mpl.rc("lines", linewidth=1.8)
-    mpl.rc("image", cmap="gray_r", interpolation="nearest")  # ink on paper
+mpl.rc("figure", dpi=110, **{"constrained_layout.use": True})
+mpl.rc("text", color=INK)
+mpl.rc("axes", titlesize=11, titlelocation="left", labelsize=10, labelcolor=INK, grid=True)
+mpl.rc("axes", edgecolor=MUTED, axisbelow=True, **{"spines.top": False, "spines.right": False})
+mpl.rc("axes", prop_cycle=mpl.cycler(color=[BLUE, VERMILLION, GREEN, *OTHERS]))
+mpl.rc(("xtick", "ytick"), labelsize=9, color=MUTED, labelcolor=INK)
+mpl.rc("legend", fontsize=9, frameon=False)
+mpl.rc("grid", color=FAINT, linewidth=0.6)
+mpl.rc("lines", linewidth=1.8)
+mpl.rc("image", cmap="gray_r", interpolation="nearest")  # ink on paper
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
@@ -62,27 +54,12 @@ def title(name: str) -> str:
 
 def percent(fraction: float, decimals: int = 2) -> str:
     """A fraction as people read it: 0.9905 as "99.05 %"."""
-    return f"{100 * fraction:.{decimals}f}{SYMBOL}"
-
-
-def short_percent(fraction: float, _: int | None = None) -> str:
-    """A fraction with the digits that it has, for a logarithmic axis: 0.0005 as "0.05 %"."""
-    return f"{100 * fraction:g}{SYMBOL}"
+    return f"{100 * fraction:.{decimals}f}\N{NO-BREAK SPACE}%"
 
 
 def percent_axis(axis: Axis) -> None:
-    """Write an axis of fractions in percent, with as many decimals as its ticks need."""
-    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(PercentTicks(1, symbol=SYMBOL))
-
-
-class PercentTicks(PercentFormatter):
-    """Fractions in percent, all ticks with the fewest decimals that keep them apart."""
-
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        step = np.diff(values).min() if len(values) > 1 else 0.01
-        self.decimals = max(0, int(np.ceil(-np.log10(100 * step) - 1e-9)))
-        return super().format_ticks(values)
+    """Write an axis of fractions in percent, each tick with the decimals that it needs."""
+    axis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g}\N{NO-BREAK SPACE}%")
 
 
 def beside(ax: Axes, x: float, y: float, words: str, colour: str, where="data", **font) -> None:
@@ -101,10 +78,10 @@ def rows(ax: Axes, names: Iterable[str], xlabel: str) -> Axes:
     return ax
 
 
-def interval(ax: Axes, row: float, ends, value: float, colour: str, marker: str = "o") -> None:
-    """A value on the line between two ends, in a row."""
-    ax.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="butt")
-    ax.plot(value, row, marker, color=colour, markersize=7)
+def interval(ax: Axes, row, low, high, value, colour: str, marker: str = "o", **look) -> None:
+    """Values on the lines between their ends, in one row or, with arrays, in several."""
+    ax.hlines(row, low, high, color=colour, linewidth=2)
+    ax.plot(value, row, marker, color=colour, markersize=7, **look)
 
 
 def legend_above(ax: Axes) -> None:

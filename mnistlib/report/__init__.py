@@ -16,13 +16,12 @@ from typing import NamedTuple
 
 import joblib
 import nbformat
-import numpy as np
 
 from mnistlib import base, plan
 from mnistlib.base import DataError, UserError, expanded, expect_writable, pick, write_bytes
 from mnistlib.claims import family_words, judge
-from mnistlib.comparison import by_row, label
-from mnistlib.config import TITLES
+from mnistlib.comparison import by_row
+from mnistlib.config import MODELS, TITLES
 from mnistlib.dataset import load
 from mnistlib.report import book
 from mnistlib.runs import load_all
@@ -242,10 +241,10 @@ def refresh(names: Sequence[str] = ()) -> None:
 def readme(text: str) -> str:
     """README.md with what stands between its marks written anew from the records in git."""
     runs = load_all(base.RUNS, strict=True)
-    study = judge(by_row(runs, needed=TITLES), np.random.default_rng(0))
-    alone = family_words("Added to LeNet-5 alone", study.added.iloc[1:].rename(index=label))
+    study = judge(by_row(runs, needed=MODELS))
+    alone = family_words("Added to LeNet-5 alone", study.added)
     again = load_all(plan.CONFIRMATION_FOLDER, strict=True)
-    second = plan.words(plan.confirm(again, np.random.default_rng(0)))
+    second = plan.words(plan.confirm(again))
     table = book.headline_table(runs)
     results = f"{START}\n{table}\n\n{alone} {second}\n{END}"
     return re.sub(f"{START}.*{END}", lambda _: results, text, flags=re.S)
