@@ -34,8 +34,7 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
         rules: one for each of its parameters, such as whole(): what gets a value and returns it.
 
     Raises:
-        UserError: papermill was given a name that is no parameter, or a value is not as its rule
-            says.
+        UserError: papermill was given a name that is no parameter, or a rule refuses a value.
     """
     for name in _injected(namespace):
         pick("parameter", name, rules)
