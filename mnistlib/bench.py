@@ -33,7 +33,7 @@ from mnistlib.base import OUT, UserError, pick, within, write_bytes
 from mnistlib.config import recipe
 from mnistlib.counting import derive
 from mnistlib.dataset import MEAN, STD, DigitData, export, load
-from mnistlib.dataset.idx import dump
+from mnistlib.dataset.digits import dump
 from mnistlib.model import LeNet5
 from mnistlib.train import fit, train
 

@@ -1,6 +1,7 @@
 """One training session for a person: a line an epoch, then record, weights and curves."""
 
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,6 @@ from mnistlib import plots, runs
 from mnistlib.base import expect_writable, own_output, write_bytes
 from mnistlib.config import TITLES, Recipe
 from mnistlib.dataset import load
-from mnistlib.notebook import render
 from mnistlib.stats import wilson
 from mnistlib.train import fit, initial, pick_device
 
@@ -66,4 +66,7 @@ def _curves(run: runs.Run) -> bytes:
     plots.learning_curves(run.history, axes, run.recipe.model)
     words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
     figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
-    return render(figure)
+    image = BytesIO()
+    figure.savefig(image, format="png")
+    plt.close(figure)
+    return image.getvalue()
