@@ -12,6 +12,7 @@ import pytest
 from mnistlib import plots
 from mnistlib.base import BENCH, UserError
 from mnistlib.bench import BATCH, Job, bench, product, results
+from mnistlib.dataset import sample
 
 NAMES = ["reference", "ours", "floor", "two_runs", "read_tar"]
 
@@ -41,6 +42,12 @@ def test_seconds_are_scaled_medians_and_ratios_those_of_the_groups_first(made):
 def test_the_floor_counts_forward_and_backward_without_the_images_gradient(tmp_path):
     forward = 117_600 + 240_000 + 48_000 + 10_080 + 840
     assert product(Job(tmp_path))[1] == 1024**3 / (3 * forward - 117_600)
+
+
+def test_beside_busy_processes_an_epoch_takes_at_most_three_times_as_long(tmp_path):
+    frame = bench(sample(), ["quiet_1", "busy_1"], tmp_path / "bench.json", repetitions=3)
+    seconds = frame.set_index("name")["seconds"]
+    assert seconds["busy_1"] <= 3 * seconds["quiet_1"]
 
 
 def test_the_committed_record_is_read_and_drawn():
