@@ -39,12 +39,15 @@ def test_a_misspelt_parameter_is_named_beside_the_right_one_in_one_line():
     assert len(caught.value._render_traceback_()) == 1
 
 
-def test_paths_that_papermill_injects_are_no_parameters(tmp_path):
+@pytest.mark.parametrize(
+    "option", ["--inject-paths", "--inject-input-path", "--inject-output-path"]
+)
+def test_paths_that_papermill_injects_are_no_parameters(what, tmp_path):
     source = "from mnistlib.notebook import check, whole\ncheck(globals(), epochs=whole())"
     cells = [nb.new_code_cell("epochs = 1", metadata={"tags": ["parameters"]})]
     nbformat.write(nb.new_notebook(cells=[*cells, nb.new_code_cell(source)]), tmp_path / "a.ipynb")
     paths = [str(tmp_path / "a.ipynb"), str(tmp_path / "b.ipynb")]
-    call = [sys.executable, "-m", "papermill", "-k", "python3", "-l", "python", "--inject-paths"]
+    call = [sys.executable, "-m", "papermill", "-k", "python3", "-l", "python", f"--inject-{what}"]
     subprocess.run([*call, *paths], check=True, capture_output=True)
     assert "PAPERMILL_" in nbformat.read(paths[1], as_version=4).cells[1].source
 

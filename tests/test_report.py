@@ -42,12 +42,13 @@ while not Path("{}").exists(): time.sleep(0.01)"""
 
 
 def write(path, *sources, prose=""):
-    """A notebook that begins with a cell of parameters, by an editor that named the kernel."""
+    """A notebook that begins with a cell of parameters, by an editor that named the kernel, or no kernel."""
     cells = [nb.new_markdown_cell(f"# What is in {path.stem}?\n\n{prose}")]
     cells += [nb.new_code_cell(source) for source in sources]
     cells[1].metadata["tags"] = ["parameters"]
     kernel = {"name": "python3111jvsc74a57bd0", "display_name": "P", "language": "python"}
-    nbformat.write(nb.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    about = {} if prose else {"kernelspec": kernel}
+    nbformat.write(nb.new_notebook(cells=cells, metadata=about), path)
 
 
 @pytest.fixture(scope="module")
