@@ -42,7 +42,7 @@ while not Path("{}").exists(): time.sleep(0.01)"""
 
 
 def write(path, *sources, prose=""):
-    """A notebook that begins with a cell of parameters, by an editor that named the kernel, or none."""
+    """A notebook with a cell of parameters first, whose kernel has an odd name, or none."""
     cells = [nb.new_markdown_cell(f"# What is in {path.stem}?\n\n{prose}")]
     cells += [nb.new_code_cell(source) for source in sources]
     cells[1].metadata["tags"] = ["parameters"]
