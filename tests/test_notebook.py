@@ -39,9 +39,7 @@ def test_a_misspelt_parameter_is_named_beside_the_right_one_in_one_line():
     assert len(caught.value._render_traceback_()) == 1
 
 
-@pytest.mark.parametrize(
-    "option", ["--inject-paths", "--inject-input-path", "--inject-output-path"]
-)
+@pytest.mark.parametrize("what", ["paths", "input-path", "output-path"])
 def test_paths_that_papermill_injects_are_no_parameters(what, tmp_path):
     source = "from mnistlib.notebook import check, whole\ncheck(globals(), epochs=whole())"
     cells = [nb.new_code_cell("epochs = 1", metadata={"tags": ["parameters"]})]
