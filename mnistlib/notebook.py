@@ -20,8 +20,8 @@ from mnistlib.base import UserError, expanded, expect_writable, pick, write_byte
 Rule = Callable[[object], object]
 DPI, CSS_DPI = 150, 96  # dots an inch of our pictures, and of CSS
 SAMPLE = (
-    "MNIST's files were neither found nor downloaded: this page shows the built-in sample of 5,000 "
-    "digits (4,000 for training, 1,000 for testing). Its numbers say nothing about MNIST."
+    "MNIST's files were neither found nor downloaded: this page shows the built-in sample of its "
+    "training digits. Its numbers say nothing about the results on MNIST."
 )
 NAME = re.compile(r"\d\d_[a-z0-9]+(_[a-z0-9]+)*\.png")
 
