@@ -150,10 +150,11 @@ def run(jobs: Sequence[Job], environment: dict[str, str]) -> list[str]:
     watched, ours = os.pipe()  # nothing is ever written: its end is what all processes wait for
 
     def work(job: Job) -> str:
-        print(f"{job.label} …")
+        print(f"{job.label} …\n", end="", flush=True)  # in one piece: threads share the line
         began = time.monotonic()
         story = execute(job, variables, watched)
-        print(f"{job.label} {story or f'done in {time.monotonic() - began:.0f} s'}")
+        told = story or f"done in {time.monotonic() - began:.0f} s"
+        print(f"{job.label} {told}\n", end="", flush=True)
         return story
 
     with ThreadPoolExecutor(joblib.cpu_count()) as pool:
