@@ -67,9 +67,10 @@ def compare(
     """One row a recipe, the baseline first, by RULE; index: the rows' names.
 
     Columns: seeds (those shared with the baseline), error (mean test error, fraction), error_low,
-    error_high (95 % BCa interval over seeds), difference (mean paired difference of accuracy,
-    fraction), low, high (its 95 % BCa interval), p, p_holm, better (how often one run reads more
-    than one of the baseline, from any two seeds), verdict.
+    error_high (Student's 95 % interval over seeds), difference (mean paired difference of accuracy,
+    fraction), low, high (all that its sign-flip test does not refuse at 5 %, over seeds; not
+    corrected by Holm), both_low, both_high (95 % interval over seeds and digits), p, p_holm, better
+    (how often one run reads more than one of the baseline, from any two seeds), verdict.
 
     Args:
         runs: by name; or in a list, where each is called after its recipe, whatever its epochs.
@@ -84,9 +85,8 @@ def compare(
     pick("baseline", baseline, rows)
     expect_comparable(rows)
     right = {name: _right(name, those, list(without)) for name, those in rows.items()}
-    images = len(rows[baseline][0].predictions) - len(set(without))
     others = [name for name in rows if name != baseline]
-    lines = {name: _line(name, right, baseline, images) for name in (baseline, *others)}
+    lines = {name: _line(name, right, baseline) for name in (baseline, *others)}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.loc[baseline, "p"] = np.nan
     if others:
@@ -103,28 +103,34 @@ def _grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return rows
 
 
-def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.Series:
-    """How many test images each seed reads right after the last epoch; index: seeds."""
-    found = pd.Series({run.seed: int(np.delete(run.correct, without).sum()) for run in runs})
-    if len(found) < len(runs):
-        raise UserError(f"{name}: found {len(runs)} runs of {len(found)} seeds; give one a seed")
-    return found
+def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.DataFrame:
+    """Whether each test image (column) was read right from each seed (row); last epoch."""
+    seeds = [run.seed for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise UserError(
+            f"{name}: found {len(seeds)} runs of {len(set(seeds))} seeds; give one a seed"
+        )
+    return pd.DataFrame([np.delete(run.correct, without) for run in runs], seeds)
 
 
-def _line(name: str, right: Mapping[str, pd.Series], baseline: str, images: int) -> dict:
+def _line(name: str, right: Mapping[str, pd.DataFrame], baseline: str) -> dict:
     seeds = right[name].index.intersection(right[baseline].index).sort_values()
     if len(seeds) < 2:
         raise UserError(f"{name}: found {len(seeds)} seeds shared with {baseline}; train 2 or more")
-    a, b = (right[row][seeds].to_numpy() for row in (name, baseline))
-    gains = a / images - b / images
-    accuracy, gain = stats.bootstrap_mean(a / images, 0), stats.bootstrap_mean(gains, 0)
+    one, other = (right[row].loc[seeds].to_numpy(np.int8) for row in (name, baseline))
+    a, b, images = one.sum(1), other.sum(1), one.shape[1]
+    accuracy, gain = stats.mean_interval(a / images), stats.sign_flip_interval(a - b)
+    both = stats.two_way(one - other)
     return {
         "seeds": len(seeds),
         "error": float((1 - a / images).mean()),
         "error_low": 1 - accuracy.high,
         "error_high": 1 - accuracy.low,
-        "difference": float(gains.mean()),
-        **gain._asdict(),
+        "difference": float((a - b).mean() / images),
+        "low": gain.low / images,
+        "high": gain.high / images,
+        "both_low": both.low,
+        "both_high": both.high,
         "p": stats.sign_flip(a - b),
         "p_holm": np.nan,
         # Mann and Whitney's U as a share (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000)
@@ -164,7 +170,7 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a model, in the order of config.RECIPES, for the recipes there that have runs.
 
     Columns: model, title, parameters, epochs, n_test, accuracy (mean over seeds, fraction), low,
-    high (95 % interval: BCa bootstrap over seeds, or Wilson's over test images) and over, what it
+    high (95 % interval: Student's over seeds, or Wilson's over test images) and over, what it
     is over: such as "5 seeds" or "10,000 test images".
 
     Raises:
@@ -185,7 +191,7 @@ def _headline(model: str, runs: list[Run]) -> dict:
         return line | interval._asdict()
     accuracies = [run.accuracy for run in runs]
     line |= {"accuracy": float(np.mean(accuracies)), "over": f"{len(runs)} seeds"}
-    return line | stats.bootstrap_mean(accuracies, 0)._asdict()
+    return line | stats.mean_interval(accuracies)._asdict()
 
 
 def words(row: object) -> str:

@@ -1,40 +1,40 @@
-"""Arrays in, intervals and p-values out; the formulas are scipy's.
+"""Arrays in, intervals and p-values out; what scipy and statsmodels have is theirs.
 
-Two kinds of chance are kept apart. *Over test images*: another test set would be drawn, the trained
-network stays. *Over seeds*: the network would be trained again, the test set stays. An interval
-over one says nothing about the other.
+Two kinds of chance are kept apart. *Over seeds*: the network would be trained again, the test
+images stay. *Over digits*: other test images would be drawn, the trained networks stay. An interval
+over one says nothing about the other; `two_way` is over both.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from mnistlib.base import UserError
 
+STEPS = 10  # of an interval's ends, to a test image
+
 
 class Interval(NamedTuple):
-    """A 95 % confidence interval, both ends in the unit of what it was computed from."""
+    """A confidence interval, both ends in the unit of what it was computed from."""
 
     low: float
     high: float
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Wilson's interval of a proportion, such as one network's accuracy; it is over test images."""
+    """Wilson's 95 % interval of a proportion, such as one network's accuracy; over digits."""
     return Interval(*map(float, stats.binomtest(successes, n).proportion_ci(method="wilson")))
 
 
-def bootstrap_mean(values: Sequence[float], rng: np.random.Generator | int) -> Interval:
-    """BCa bootstrap interval of a mean (Efron 1987), values [n]; over seeds where each is a seed's.
-
-    It never reaches past the smallest and greatest value, and so is too narrow for a handful of
-    them: state n beside it. Equal values give an interval of no width.
-    """
-    if np.ptp(values) == 0:  # the acceleration would be 0/0
-        return Interval(float(values[0]), float(values[0]))
-    return Interval(*map(float, stats.bootstrap((values,), np.mean, rng=rng).confidence_interval))
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Student's 95 % interval of a mean, values [n], n > 1; over seeds where each is a seed's."""
+    mean, n = np.mean(values), len(values)
+    half = stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return Interval(float(mean - half), float(mean + half))
 
 
 def sign_flip(differences: Sequence[int]) -> float:
@@ -52,11 +52,55 @@ def sign_flip(differences: Sequence[int]) -> float:
     if sample.dtype.kind not in "iu":
         found = f"found differences of type {sample.dtype}, expected whole numbers of images"
         raise UserError(f"{found}: count what each seed reads right")
-    sizes = [abs(int(value)) for value in sample]
-    total = sum(sizes)
-    patterns = np.zeros(total + 1, dtype=object)  # by the sum of those that are positive
-    patterns[0] = 1  # Python's integers: 2^n may be of any size
+    sizes = np.abs(sample)
+    total = int(sizes.sum())
+    share = np.zeros(total + 1)  # of all patterns, by the sum of those sizes that are positive
+    share[0] = 1
     for size in sizes:
-        patterns[size:] += patterns[: total + 1 - size]
+        half = share / 2
+        share = half.copy()
+        share[size:] += half[: total + 1 - size]
     sums = np.abs(2 * np.arange(total + 1) - total)
-    return int(patterns[sums >= abs(sum(map(int, sample)))].sum()) / 2 ** len(sizes)
+    return float(share[sums >= abs(sample.sum())].sum())
+
+
+def sign_flip_interval(differences: Sequence[int], level: float = 0.95) -> Interval:
+    """Where the mean difference may lie, in images, for all that sign_flip() can tell.
+
+    All shifts of the differences [n] whose p-value is above 1 - level, to a tenth of an image: so
+    0 lies outside exactly where p is at most that. Unbounded from too few seeds for any such p.
+    """
+    fine, alpha = STEPS * np.asarray(differences), 1 - level
+    if 2 / 2 ** len(fine) > alpha:
+        return Interval(-np.inf, np.inf)
+
+    def possible(shift: int) -> bool:
+        return sign_flip(fine - shift) > alpha
+
+    middle = round(fine.mean())
+    below, above = range(fine.min() - 1, middle + 1), range(-fine.max() - 1, -middle + 1)
+    low = below[bisect_left(below, True, key=possible)]
+    high = -above[bisect_left(above, True, key=lambda shift: possible(-shift))]
+    return Interval(low / STEPS, high / STEPS)
+
+
+def two_way(differences: np.ndarray) -> Interval:
+    """95 % interval of the mean of differences [seeds, images], over seeds and digits at once.
+
+    Both are drawn: the variance is the sum of what the means of seeds and those of images show,
+    less what both of them contain (Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1, 2007).
+    """
+    mean, seeds, images = differences.mean(), differences.mean(1), differences.mean(0)
+    rest = differences - seeds[:, None] - images + mean
+    n, m = differences.shape
+    both = (rest**2).sum() / ((n - 1) * (m - 1) * n * m)
+    variance = seeds.var(ddof=1) / n + images.var(ddof=1) / m - both
+    half = stats.norm.ppf(0.975) * np.sqrt(max(variance, 0))
+    return Interval(float(mean - half), float(mean + half))
+
+
+def detectable(differences: Sequence[float], n: int, alpha: float) -> float:
+    """The smallest true mean difference that n seeds show with 80 % power by a two-sided test at
+    `alpha`, if differences [m] spread as these do; in their unit."""
+    effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8)
+    return float(effect * np.std(differences, ddof=1))

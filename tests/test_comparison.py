@@ -83,6 +83,21 @@ def test_the_studys_p_values_lose_no_tie():
     assert frame.loc["lenet5 + averaging", "p"] == 108 / 2**10  # 0.0859 where floats were counted
 
 
+@pytest.mark.parametrize(
+    ("technique", "gain", "low", "high"),
+    [
+        ("affine+elastic", 0.14, 0.05, 0.23),
+        ("label smoothing", 0.09, 0.03, 0.14),
+        ("affine", 0.07, -0.01, 0.14),
+    ],
+)
+def test_over_seeds_and_digits_it_is_what_an_independent_look_found(technique, gain, low, high):
+    rows = by_row(load_all(RUNS / "confirmation"))
+    frame = compare({n: rows[n] for n in ("lenet5", f"lenet5 + {technique}")}, "lenet5")
+    found = 100 * frame[["difference", "both_low", "both_high"]].iloc[1]
+    assert found.tolist() == pytest.approx([gain, low, high], abs=0.006)
+
+
 def test_different_epochs_or_digits_are_not_compared():
     for options in ({"epochs": 2}, {"fingerprint": "g"}):
         with pytest.raises(UserError, match=r"base \(1 epochs\) and other .* differ"):

@@ -1,15 +1,18 @@
 """Intervals and p-values against hand-made cases, simulation and brute force."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_1samp
 
 from mnistlib import stats
-from mnistlib.base import UserError
+from mnistlib.base import RUNS, UserError
+from mnistlib.comparison import by_row
+from mnistlib.config import ROWS
+from mnistlib.runs import load_all
 
 
 def test_wilson_by_hand():
@@ -17,10 +20,54 @@ def test_wilson_by_hand():
     assert stats.wilson(0, 10) == pytest.approx((0, 1.959964**2 / (10 + 1.959964**2)))
 
 
-def test_bootstrap_covers_the_true_mean_about_as_often_as_it_says():
+def test_intervals_cover_the_true_mean_about_as_often_as_they_say():
+    """Ten seeds at a time out of the baseline's thirty and affine's: their pooled mean is true."""
+    runs = [*load_all(RUNS), *load_all(RUNS / "confirmation")]
+    rows = by_row([run for run in runs if run.recipe in (ROWS["lenet5"], ROWS["lenet5 + affine"])])
+    one, other = (np.array([run.correct.sum() for run in row]) for row in rows.values())
+    rng, hits = np.random.default_rng(0), []
+    for _ in range(300):
+        seeds = rng.choice(len(one), 10)
+        mean, gain = stats.mean_interval(one[seeds]), stats.sign_flip_interval((other - one)[seeds])
+        hits.append(
+            [mean.low <= one.mean() <= mean.high, gain.low <= (other - one).mean() <= gain.high]
+        )
+    assert np.all((np.mean(hits, 0) > 0.92) & (np.mean(hits, 0) < 0.98))
+
+
+@given(st.lists(st.integers(-8, 12), min_size=6, max_size=9))
+def test_an_interval_ends_at_means_of_subsets(sample):
+    """Hartigan, "Using subsample values as typical values", J. Am. Stat. Assoc. 64, 1969."""
+    means = sorted(
+        np.mean(part) for k in range(1, len(sample) + 1) for part in combinations(sample, k)
+    )
+    ends = means[int(0.05 * 2 ** len(sample) / 2) - 1], means[-int(0.05 * 2 ** len(sample) / 2)]
+    low, high = stats.sign_flip_interval(sample)
+    assert ends[0] - 1e-9 <= low < ends[0] + 0.1
+    assert ends[1] - 0.1 < high <= ends[1] + 1e-9
+
+
+@given(st.lists(st.integers(-8, 12), min_size=2, max_size=12))
+def test_interval_and_p_value_never_contradict_each_other(sample):
+    low, high = stats.sign_flip_interval(sample)
+    assert (low <= 0 <= high) == (stats.sign_flip(sample) > 0.05)
+
+
+def test_the_interval_over_seeds_and_digits_covers_both_chances():
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(300):
+        seeds, images = rng.normal(0, 0.2, (10, 1)), rng.normal(0, 1, 200)
+        low, high = stats.two_way(seeds + images + rng.normal(0, 1, (10, 200)))
+        inside.append(low < 0 < high)
+    assert 0.88 < np.mean(inside) < 0.97
+
+
+def test_what_can_be_detected_is_detected_so_often():
     rng = np.random.default_rng(0)
-    intervals = [stats.bootstrap_mean(rng.normal(size=30), rng) for _ in range(300)]
-    assert 0.9 < np.mean([low < 0 < high for low, high in intervals]) < 0.98
+    sample = rng.normal(size=20)
+    effect = stats.detectable(sample, 20, 0.05) / np.std(sample, ddof=1)
+    found = ttest_1samp(rng.normal(effect, 1, (2000, 20)), 0, axis=1).pvalue < 0.05
+    assert np.mean(found) == pytest.approx(0.8, abs=0.03)
 
 
 @given(st.lists(st.integers(-30, 30), min_size=2, max_size=12))
