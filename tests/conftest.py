@@ -35,22 +35,10 @@ def tiny(digit_data: DigitData) -> DigitData:
 
 
 @pytest.fixture
-def toy_images() -> np.ndarray:
-    """Five made-up images, uint8 [5, 28, 28], that hold every grey value."""
-    return np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
-
-
-@pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of this test's own."""
     monkeypatch.setattr(base, "CACHE", tmp_path / "cache")
     return base.CACHE
-
-
-@pytest.fixture
-def no_mnist_dir(monkeypatch):
-    """The user has named no folder."""
-    monkeypatch.delenv("MNIST_DIR", raising=False)
 
 
 def _balanced(digits: Digits, per_class: int) -> Digits:
