@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +49,7 @@ def picture(mode: str) -> bytes:
     return target.getvalue()
 
 
-def write_idx(
-    folder: Path,
-    data: DigitData = DATA,
-    form: str = "{0}",
-    pack: Callable[[bytes], bytes] = bytes,
-) -> Path:
+def write_idx(folder: Path, data: DigitData = DATA, form: str = "{0}", pack=bytes) -> Path:
     """Four IDX files; `form` makes a path of a name, and of it with a dot for its hyphen."""
     arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
     paths = [form.format(name, name.replace("-idx", ".idx")) for name in FILES]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that tests start
 
@@ -11,6 +12,7 @@ import pytest
 from mnistlib import base
 from mnistlib.dataset import DigitData, Digits, load
 
+sys.path.insert(0, str(base.ROOT))  # for `from tests import …`, however pytest was started
 # A shell's background job ignores Ctrl-C, and so would the processes that tests stop by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -17,7 +17,6 @@ NAMES = (
     "3_x.png", "3_12.png", "../3_1.png", "/3_1.png", "0_3.png", "é_1.png", "3.png", "._3_1.png",
     "a/b/3_1.png", "3_1.PNG", "\n_1.png", "3_1.png/4_1.png", "x" * 150 + "/9_1.png",
 )  # fmt: skip
-PAX = ("path", "size", "GNU.sparse.map", "é")
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, b"S", b"V", b"x")
 
@@ -77,13 +76,12 @@ def _idx(random: np.random.Generator, path: Path) -> Path:
 
 
 def _tar(random: np.random.Generator, path: Path) -> Path:
-    headers = {str(random.choice(PAX)): "9" * 12} if random.random() < 0.5 else {}
+    header = str(random.choice(["path", "size", "GNU.sparse.map", "é"]))
+    headers = {header: "9" * 12} if random.random() < 0.5 else {}
     extra = broken.member(str(random.choice(NAMES)), KINDS[random.integers(7)], **headers)
     found = {name[:90]: content for name, content in _pictures(random).items()}
-    if random.random() < 0.4:
-        content = broken.tar(found, [extra], tarfile.PAX_FORMAT)
-    else:
-        content = broken.tar(found, format=FORMATS[random.integers(3)])
+    odd = [extra] if random.random() < 0.4 else []
+    content = broken.tar(found, odd, tarfile.PAX_FORMAT if odd else FORMATS[random.integers(3)])
     path.write_bytes(_pack(random, damage(random, content) if random.random() < 0.6 else content))
     return path
 

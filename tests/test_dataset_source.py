@@ -78,9 +78,7 @@ def test_other_digits_go_by_their_folders_name(tmp_path, as_mnist, name):
     assert load(tmp_path / name).name == ("Fashion" if name == "Fashion" else f"other {name}")
 
 
-def test_an_argument_goes_before_the_environment_and_that_before_data_raw(
-    tmp_path, monkeypatch, raw
-):
+def test_the_argument_goes_first_then_the_environment_then_data_raw(tmp_path, monkeypatch, raw):
     for folder in (tmp_path / "argument", tmp_path / "environment", raw):
         write_idx(folder)
     assert load().name == "data"
@@ -104,9 +102,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize(("given", "message"), GIVEN.items())
-def test_a_given_path_without_digits_is_an_error_never_a_fallback(
-    tmp_path, monkeypatch, given, message, capsys
-):
+def test_a_given_path_without_digits_is_an_error(tmp_path, monkeypatch, given, message, capsys):
     foreign = {f"foreign/mnist.{ending}": b"x" for ending in ("zip", "csv", "npz")}
     broken.write(tmp_path, foreign | {"file": b"x"})
     (write_idx(tmp_path / "half") / NAMES[3]).unlink()
@@ -120,10 +116,10 @@ def test_a_given_path_without_digits_is_an_error_never_a_fallback(
     monkeypatch.setenv("MNIST_DIR", str(tmp_path / given))
     with pytest.raises(DataError, match=message):
         load()
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == ""  # never a fallback
 
 
-def test_falling_back_says_what_lies_in_data_raw_and_what_is_missing(raw, capsys):
+def test_falling_back_says_what_lies_in_data_raw_and_why(raw, capsys, monkeypatch):
     broken.write(raw, {"mnist.zip": b"x", "digits/1.csv": b"x"})
     (raw / "train.tar").symlink_to("nowhere")
     assert load().is_sample
@@ -133,6 +129,10 @@ def test_falling_back_says_what_lies_in_data_raw_and_what_is_missing(raw, capsys
     assert f"data/raw holds {names}; missing: train digits, test digits" in said
     assert "SAMPLE" in said
     assert "MNIST_OFFLINE" in said
+    monkeypatch.delenv("MNIST_OFFLINE")
+    monkeypatch.setattr(download, "__defaults__", ((), FILES))
+    assert load().is_sample
+    assert "4 of 4 files could not be downloaded" in capsys.readouterr().err
 
 
 HALVES = [["train.tar"], ["test"], NAMES[:2], ["test.tar", NAMES[0]]]
@@ -164,9 +164,9 @@ def served(answers, status=200, cut=0, asked=None):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if asked is not None:
-                asked.append(self.path)
+                asked.append(self.path[1:])
             self.send_response(status)
-            body = answers.get(self.path, b"")
+            body = answers.get(self.path[1:], b"")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: len(body) - cut])
@@ -182,9 +182,8 @@ def served(answers, status=200, cut=0, asked=None):
             server.shutdown()
 
 
-GOOD = {f"/{name}.gz": gzip.compress(dump(np.arange(9)), 1) for name in ("images", "labels")}
-SHA = {path[1:-3]: sha256(content).hexdigest() for path, content in GOOD.items()}
-EVERYTHING = {path[1:]: content for path, content in GOOD.items()}
+GOOD = {f"{name}.gz": gzip.compress(dump(np.arange(9)), 1) for name in ("images", "labels")}
+SHA = {name[:-3]: sha256(content).hexdigest() for name, content in GOOD.items()}
 
 
 def stored(folder):
@@ -200,18 +199,11 @@ def test_a_stopped_download_goes_on(raw, as_mnist, monkeypatch, there):
         (raw / f"{name}.gz").unlink()
     (raw / "tmp0123").write_bytes(b"\x1f\x8b")  # what it was at when it was stopped
     monkeypatch.delenv("MNIST_OFFLINE")
-    with served({f"/{name}": body for name, body in wanted.items()}, asked=asked) as mirror:
+    with served(wanted, asked=asked) as mirror:
         monkeypatch.setattr(download, "__defaults__", ([mirror], hashes))
         assert load().name == "MNIST"
-    assert asked == [f"/{name}.gz" for name in NAMES[there:]]
+    assert asked == [f"{name}.gz" for name in NAMES[there:]]
     assert wanted.items() <= stored(raw).items()
-
-
-def test_without_a_mirror_the_sample_is_loaded(capsys, monkeypatch):
-    monkeypatch.delenv("MNIST_OFFLINE")
-    monkeypatch.setattr(download, "__defaults__", ((), FILES))
-    assert load().is_sample
-    assert "4 of 4 files could not be downloaded" in capsys.readouterr().err
 
 
 BAD = {
@@ -228,25 +220,22 @@ def test_a_bad_mirror_is_told_and_the_next_one_asked(tmp_path, bad, message):
             download(tmp_path / "raw", [first], SHA)
         assert stored(tmp_path / "raw") == {}
         download(tmp_path / "raw", [first, second], SHA)
-    assert stored(tmp_path / "raw") == EVERYTHING  # as they came
+    assert stored(tmp_path / "raw") == GOOD  # as they came
 
 
 def test_mirrors_out_of_reach_cost_little_time(tmp_path, monkeypatch):
     def never(place, timeout):
         asked.append(place)
-        time.sleep(0.5)
+        time.sleep(2)
 
-    asked = []
+    asked, start = [], time.monotonic()
     monkeypatch.setattr(source, "getproxies", dict)
-    start = time.monotonic()
-    with pytest.raises(DataError, match=r"nowhere\.invalid/ not used: "):
-        download(tmp_path, ["http://nowhere.invalid/"], SHA)
     monkeypatch.setattr(socket, "create_connection", never)  # a look-up that takes for ever
     monkeypatch.setattr(source, "TO_CONNECT", 0.1)
     with pytest.raises(DataError, match=r"a\.b/ not used: no connection.*; https://c/ not used"):
         download(tmp_path, ["http://a.b/", "https://c/"], SHA)
     assert asked == [("a.b", 80), ("c", 443)]
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 2
 
 
 def test_two_processes_at_once_download_once(tmp_path):
@@ -254,4 +243,4 @@ def test_two_processes_at_once_download_once(tmp_path):
     with served(GOOD, asked=asked) as mirror, processes:
         list(processes.map(download, [tmp_path] * 2, [[mirror]] * 2, [SHA] * 2))
     assert sorted(asked) == sorted(GOOD)
-    assert stored(tmp_path) == EVERYTHING
+    assert stored(tmp_path) == GOOD

@@ -12,7 +12,7 @@ import broken
 import numpy as np
 import pytest
 
-from mnistlib.base import DataError
+from mnistlib.base import DataError, shown
 from mnistlib.dataset import MNIST, files, load
 from mnistlib.dataset.digits import dump
 
@@ -25,10 +25,6 @@ START = b"\0\0\x08\x03"
 def with_member(kind=tarfile.REGTYPE, **headers):
     extra = broken.member("00009_2.png", kind, **headers)
     return broken.tar(broken.pictures(), [extra], tarfile.PAX_FORMAT)
-
-
-def with_picture(content):
-    return broken.tar(broken.pictures() | {"00009_2.png": content})
 
 
 BAD_IDX = {
@@ -63,7 +59,7 @@ BAD_TARS = {
     "pax headers": (with_member(comment="x" * 2**24), "too many extended headers"),
     "pax no size": (with_member(size="-5"), "no size"),
     "pax size": (with_member(size="8589934592"), "8,589,934,592 bytes"),
-    "a big picture": (with_picture(bytes(2**12 + 1)), "4,097 bytes"),
+    "a big picture": (broken.tar({"9_2.png": bytes(2**12 + 1)}), "4,097 bytes"),
     "long names in a chain": (
         broken.member("x", tarfile.GNUTYPE_LONGNAME).tobuf() * 5000 + WHOLE, "a.tar: "),
     "endless members": (
@@ -96,9 +92,9 @@ def chunk(kind, body):
     return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
 
 
-def raw(rows, extra=b"", depth=8, colour=0, side=28, interlaced=0):
-    """A PNG of any header around these rows."""
-    head = side.to_bytes(4, "big") * 2 + bytes([depth, colour, 0, 0, interlaced])
+def raw(rows, extra=b"", side=28, interlaced=0):
+    """An 8-bit grey PNG of any header around these rows."""
+    head = side.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, interlaced])
     packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", packed) + END
 
@@ -119,16 +115,26 @@ BAD_PICTURES = {
     "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF", "another kind of picture, or none"),
     "nothing": (b"", "another kind of picture, or none"),
 }  # fmt: skip
+NO_LABEL = ("7_12.png", "٧_٣.png", "1_\n2.png", os.fsdecode(b"1_\xff.png"), f"{'9' * 19}_1.png")
+BAD_NAMES = dict.fromkeys(NO_LABEL, "no label from 0 to 9") | {
+    "03_4.png": "id 3 is there more than once",
+    "7.png": "its name gives no label.*such as 00042_7.png",
+    "3/00007_5.png": "its label 5 contradicts its folder 3",
+    "0/00007_1.png": "its label 1 contradicts its folder 0",
+}
+NAMED = [("00009_2.png", content, message) for content, message in BAD_PICTURES.values()]
+NAMED += [(name, broken.PICTURE, message) for name, message in BAD_NAMES.items()]
 
 
-@pytest.mark.parametrize(("content", "message"), BAD_PICTURES.values(), ids=BAD_PICTURES)
-def test_a_bad_picture_is_told_of_by_name(tmp_path, content, message):
-    folder = broken.write(tmp_path / "some", broken.pictures() | {"00009_2.png": content})
-    (tmp_path / "a.tar").write_bytes(with_picture(content))
-    for path in (folder, tmp_path / "a.tar"):
+@pytest.mark.parametrize(("name", "content", "message"), NAMED, ids=[*BAD_PICTURES, *BAD_NAMES])
+def test_a_bad_picture_is_told_of_by_name(tmp_path, name, content, message):
+    contents = broken.pictures() | {name: content}
+    (tmp_path / "a.tar").write_bytes(broken.tar(contents))
+    for path in (broken.write(tmp_path / "some", contents), tmp_path / "a.tar"):
         with pytest.raises(DataError, match=message) as error:
             files.read_pictures(path)
-        assert str(error.value).startswith(f"{path}: 00009_2.png: ")
+        assert str(error.value).startswith(f"{path}: {shown(name)}: ")
+        assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"tEXt", b"IHDR"])
@@ -157,27 +163,6 @@ def test_one_flipped_bit_or_a_cut_gives_no_other_digits():
             assert files._decode_all(files._in_tar(content), Path("x")) == whole
 
 
-BAD_FOLDERS = {
-    "no digits": ({"README.txt": b""}, "no train digits found.*README.txt.*expected"),
-    "one id twice": ({"7_3.png": broken.PICTURE, "07_4.png": broken.PICTURE}, "id 7 is there more"),
-    "no label": ({"7.png": broken.PICTURE}, "7.png: its name gives no label.*such as 00042_7.png"),
-    "label 12": ({"7_12.png": broken.PICTURE}, "7_12.png: .*no label from 0 to 9"),
-    "other digits": ({"٧_٣.png": broken.PICTURE}, "٧_٣.png: .*no label from 0 to 9"),
-    "a newline": ({"1_\n2.png": broken.PICTURE}, r"1_\\n2.png.*no label from 0 to 9"),
-    "undecodable": ({os.fsdecode(b"1_\xff.png"): broken.PICTURE}, r"1_\\udcff.png.*no label"),
-    "too long an id": ({f"{'9' * 19}_1.png": broken.PICTURE}, "no label from 0 to 9"),
-}
-
-
-@pytest.mark.parametrize(("contents", "message"), BAD_FOLDERS.values(), ids=BAD_FOLDERS)
-def test_a_bad_folder_is_told_of(tmp_path, contents, message):
-    folder = broken.write(tmp_path / "some", contents)
-    with pytest.raises(DataError, match=message) as error:
-        MNIST(folder)
-    assert str(folder) in str(error.value)
-    assert str(error.value).isprintable()
-
-
 @pytest.mark.parametrize("target", ["nowhere", "00009_2.png", "/dev/zero", "pipe"])
 def test_what_is_no_regular_file_is_never_opened_nor_passed_over(tmp_path, target):
     folder = broken.write(tmp_path / "some", broken.pictures())
@@ -187,13 +172,11 @@ def test_what_is_no_regular_file_is_never_opened_nor_passed_over(tmp_path, targe
         MNIST(folder)
 
 
-def test_a_folder_is_bounded(tmp_path, monkeypatch):
-    folder = broken.write(tmp_path / "some", broken.pictures())
-    for limit in ("MAX_PICTURE", "MAX_FILES"):
-        with monkeypatch.context() as patch:
-            patch.setattr(files, limit, 5)
-            with pytest.raises(DataError, match=r"some.*more than 5"):
-                files.read_pictures(folder)
+@pytest.mark.parametrize("limit", ["MAX_PICTURE", "MAX_FILES"])
+def test_a_folder_is_bounded(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(files, limit, 5)
+    with pytest.raises(DataError, match=r"some.*more than 5"):
+        files.read_pictures(broken.write(tmp_path / "some", broken.pictures()))
 
 
 @pytest.mark.parametrize("path", ["/no/such/place", "a" * 5000, "a\0b", "~nobody-of-this-name/x"])
@@ -203,14 +186,13 @@ def test_a_path_that_does_not_exist_is_told_of(path):
             read(path)
 
 
-@pytest.mark.parametrize("kind", ["idx", "a.tar", "some"])
-def test_what_may_not_be_read_is_told_of(tmp_path, kind, monkeypatch):
+def test_what_may_not_be_read_is_told_of(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
     broken.write_idx(tmp_path / "idx")
-    broken.write(tmp_path / "some", broken.pictures())
-    (tmp_path / "a.tar").write_bytes(WHOLE)
+    broken.write(tmp_path, {"some/0_1.png": broken.PICTURE, "a.tar": WHOLE})
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(DataError, match=rf"{kind}.*: Permission denied, expected .*;"):
-        (load if kind == "idx" else MNIST)(tmp_path / kind)
+    for read, name in ((load, "idx"), (MNIST, "some"), (MNIST, "a.tar")):
+        with pytest.raises(DataError, match=rf"{name}.*: Permission denied, expected .*;"):
+            read(tmp_path / name)
