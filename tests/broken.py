@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mnistlib import base
 from mnistlib.dataset import DigitData, Digits, files
 from mnistlib.dataset.digits import FILES, dump
 
@@ -61,6 +62,12 @@ def write_pictures(folder: Path, data: DigitData) -> Path:
     """The folders train and test."""
     write(folder / "train", pictures(data.train))
     return write(folder / "test", pictures(data.test)).parent
+
+
+def fingerprint(cache: Path, path: Path) -> str:
+    """What a process with this cache reads."""
+    base.CACHE = cache
+    return files.read_pictures(path).fingerprint
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> Path:

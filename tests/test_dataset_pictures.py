@@ -9,7 +9,6 @@ import broken
 import numpy as np
 import pytest
 
-from mnistlib import base
 from mnistlib.base import DataError, UserError
 from mnistlib.dataset import MNIST, export, files, load
 
@@ -103,15 +102,10 @@ def test_without_a_cache_folder_all_else_works(tmp_path, own_cache):
     assert files.read_pictures(write_tar(tmp_path / "a.tar", NAMED)).labels.tolist() == LABELS_BY_ID
 
 
-def read_fingerprint(cache, path):
-    base.CACHE = cache
-    return files.read_pictures(path).fingerprint
-
-
 def test_processes_may_share_a_cache(tmp_path, tiny, own_cache):
     archive = export(tiny, tmp_path)[0]
     with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        found = processes.map(read_fingerprint, [own_cache] * 2, [archive] * 2)
+        found = processes.map(broken.fingerprint, [own_cache] * 2, [archive] * 2)
         assert list(found) == [tiny.train.fingerprint] * 2
     assert len(list(own_cache.iterdir())) == 1  # and nothing half written
 
