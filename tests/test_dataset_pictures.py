@@ -43,6 +43,7 @@ SORTED = NESTED | {"class folders": BY_CLASS, "strays": STRAYS | NAMED}
 def test_digits_are_sorted_by_number_and_labelled_by_file_name(tmp_path, contents):
     misleading = tmp_path / "0_8.png"
     misleading.mkdir()
+    broken.write(tmp_path / "some" / ".ipynb_checkpoints", {"1_1-checkpoint.png": b"x"})
     for found in (*read_both(tmp_path, contents), *read_both(misleading, contents)):
         assert found.labels.tolist() == LABELS_BY_ID
         assert np.array_equal(found.images, IMAGES_BY_ID)
