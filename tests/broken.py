@@ -1,4 +1,4 @@
-"""Small files for the tests of bad data: valid ones, to be damaged."""
+"""Small files for the tests of digits: valid ones, to be damaged."""
 
 import io
 import tarfile
@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mnistlib.dataset import files
+from mnistlib import base
+from mnistlib.dataset import DigitData, Digits, files
 from mnistlib.dataset.digits import FILES, dump
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28), np.uint8)
 LABELS = np.array([3, 1, 4, 1, 5, 9])
+SIX = Digits(IMAGES, LABELS)
+DATA = DigitData(SIX, SIX, "six", "made up")
 PICTURE = files.encode(IMAGES[0])
 
 
-def pictures(n: int = 6) -> dict[str, bytes]:
-    """n named pictures."""
-    return {f"{i:05}_{LABELS[i % 6]}.png": files.encode(IMAGES[i % 6]) for i in range(n)}
+def pictures(digits: Digits = SIX) -> dict[str, bytes]:
+    """A PNG of each, by its file's name."""
+    names = [f"{i:05}_{label}.png" for i, label in enumerate(digits.labels)]
+    return dict(zip(names, map(files.encode, digits.images), strict=True))
 
 
 def tar(contents: Mapping[str, bytes], extra=(), format: int = tarfile.USTAR_FORMAT) -> bytes:
@@ -46,10 +50,24 @@ def picture(mode: str) -> bytes:
     return target.getvalue()
 
 
-def write_idx(folder: Path, images=IMAGES, labels=LABELS) -> Path:
-    """Four IDX files, the same digits for training and testing."""
-    arrays = zip(FILES, (images, labels, images, labels), strict=True)
-    return write(folder, {name: dump(np.asarray(array)) for name, array in arrays})
+def write_idx(folder: Path, data: DigitData = DATA, form: str = "{0}", pack=bytes) -> Path:
+    """Four IDX files; `form` makes a path of a name, and of it with a dot for its hyphen."""
+    arrays = (data.train.images, data.train.labels, data.test.images, data.test.labels)
+    paths = [form.format(name, name.replace("-idx", ".idx")) for name in FILES]
+    packed = [pack(dump(array)) for array in arrays]
+    return write(folder, dict(zip(paths, packed, strict=True)))
+
+
+def write_pictures(folder: Path, data: DigitData) -> Path:
+    """The folders train and test."""
+    write(folder / "train", pictures(data.train))
+    return write(folder / "test", pictures(data.test)).parent
+
+
+def fingerprint(cache: Path, path: Path) -> str:
+    """What a process with this cache reads."""
+    base.CACHE = cache
+    return files.read_pictures(path).fingerprint
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that tests start
 
@@ -11,6 +12,7 @@ import pytest
 from mnistlib import base
 from mnistlib.dataset import DigitData, Digits, load
 
+sys.path.insert(0, str(base.ROOT))  # for `from tests import …`, however pytest was started
 # A shell's background job ignores Ctrl-C, and so would the processes that tests stop by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -35,22 +37,10 @@ def tiny(digit_data: DigitData) -> DigitData:
 
 
 @pytest.fixture
-def toy_images() -> np.ndarray:
-    """Five made-up images, uint8 [5, 28, 28], that hold every grey value."""
-    return np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
-
-
-@pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     """A cache of this test's own."""
     monkeypatch.setattr(base, "CACHE", tmp_path / "cache")
     return base.CACHE
-
-
-@pytest.fixture
-def no_mnist_dir(monkeypatch):
-    """The user has named no folder."""
-    monkeypatch.delenv("MNIST_DIR", raising=False)
 
 
 def _balanced(digits: Digits, per_class: int) -> Digits:

@@ -2,14 +2,13 @@
 
 import gzip
 import os
-import shutil
 import tarfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from mnistlib.dataset import Digits, files, source
+from mnistlib.dataset import files, load
 from mnistlib.dataset.digits import FILES, dump
 from tests import broken
 
@@ -18,7 +17,6 @@ NAMES = (
     "3_x.png", "3_12.png", "../3_1.png", "/3_1.png", "0_3.png", "é_1.png", "3.png", "._3_1.png",
     "a/b/3_1.png", "3_1.PNG", "\n_1.png", "3_1.png/4_1.png", "x" * 150 + "/9_1.png",
 )  # fmt: skip
-PAX = ("path", "size", "GNU.sparse.map", "é")
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, b"S", b"V", b"x")
 
@@ -48,7 +46,7 @@ def damage(random: np.random.Generator, data: bytes) -> bytes:
 
 
 def _pictures(random: np.random.Generator) -> dict[str, bytes]:
-    found = broken.pictures(int(random.integers(1, 8)))
+    found = broken.pictures(broken.SIX.take(range(random.integers(1, 7)), "some"))
     for _ in range(random.integers(0, 3)):
         odd = random.random() < 0.5
         name = str(random.choice(NAMES)) if odd else f"{random.integers(99)}_1.png"
@@ -78,13 +76,12 @@ def _idx(random: np.random.Generator, path: Path) -> Path:
 
 
 def _tar(random: np.random.Generator, path: Path) -> Path:
-    headers = {str(random.choice(PAX)): "9" * 12} if random.random() < 0.5 else {}
+    header = str(random.choice(["path", "size", "GNU.sparse.map", "é"]))
+    headers = {header: "9" * 12} if random.random() < 0.5 else {}
     extra = broken.member(str(random.choice(NAMES)), KINDS[random.integers(7)], **headers)
     found = {name[:90]: content for name, content in _pictures(random).items()}
-    if random.random() < 0.4:
-        content = broken.tar(found, [extra], tarfile.PAX_FORMAT)
-    else:
-        content = broken.tar(found, format=FORMATS[random.integers(3)])
+    odd = [extra] if random.random() < 0.4 else []
+    content = broken.tar(found, odd, tarfile.PAX_FORMAT if odd else FORMATS[random.integers(3)])
     path.write_bytes(_pack(random, damage(random, content) if random.random() < 0.6 else content))
     return path
 
@@ -108,25 +105,12 @@ def _png(random: np.random.Generator, path: Path) -> Path:
     return broken.write(path, {"0_1.png": damage(random, broken.PICTURE)})
 
 
-def _read_idx(path: Path) -> Digits:
-    return source.load(path).train
+WRITERS = {"idx": _idx, "tar": _tar, "folder": _folder, "png": _png}
+READERS = dict.fromkeys(WRITERS, files.read_pictures) | {"idx": lambda path: load(path).train}
 
 
-READ = files.read_pictures
-KNOWN = {"idx": (_idx, _read_idx), "tar": (_tar, READ), "folder": (_folder, READ),
-         "png": (_png, READ)}  # fmt: skip
-
-
-def make(random: np.random.Generator, where: Path) -> tuple[str, Path]:
-    """Write one input below `where`: its kind and its path."""
-    kind = str(random.choice(list(KNOWN)))
-    return kind, KNOWN[kind][0](random, where / "input")
-
-
-def clear(where: Path) -> None:
-    """Take the input and the cache away."""
-    for path in where.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def make(seed: list[int], folder: Path) -> tuple[str, Path]:
+    """Write one input in a folder: its kind and its path."""
+    random = np.random.default_rng(seed)
+    kind = str(random.choice(list(WRITERS)))
+    return kind, WRITERS[kind](random, folder / "input")

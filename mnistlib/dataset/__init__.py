@@ -2,10 +2,10 @@
 
 from mnistlib.dataset.digits import MEAN, STD, TABLE, DigitData, Digits, describe, normalise, split
 from mnistlib.dataset.files import export
-from mnistlib.dataset.source import MIRRORS, download, load, sample
+from mnistlib.dataset.source import download, load, sample
 
-__all__ = ["MEAN", "MIRRORS", "MNIST", "STD", "TABLE", "DigitData", "Digits", "describe",
-           "download", "export", "load", "normalise", "sample", "split"]  # fmt: skip
+__all__ = ["MEAN", "MNIST", "STD", "TABLE", "DigitData", "Digits", "describe", "download", "export",
+           "load", "normalise", "sample", "split"]  # fmt: skip
 
 
 def __getattr__(name: str) -> type:

