@@ -4,20 +4,27 @@ import pytest
 import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader, TensorDataset
-from torchvision.transforms import Compose, Normalize, Pad, RandomRotation, ToTensor
+from torchvision.transforms import Compose, Normalize, Pad, RandomRotation, ToTensor, v2
 
 from mnistlib.dataset import MNIST, export
 from mnistlib.model import CustomMLP, LeNet5
 from mnistlib.train import test, train
 
 V1 = Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])
+V2 = v2.Compose(
+    [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((0.1307,), (0.3081,))]
+)
 TURNED = Compose([RandomRotation(10), V1])
 PADDED = Compose([Pad(2), V1])  # 32×32
 FORMS = {
     "a tar each": lambda f: (MNIST(data_dir=f / "train.tar"), MNIST(data_dir=f / "test.tar")),
-    "turned": lambda f: (MNIST(f / "train.tar", TURNED), MNIST(f / "test.tar", V1)),
-    "padded": lambda f: (MNIST(f, True, PADDED), MNIST(f, train=False, transform=PADDED)),
-}
+    "split by word": lambda f: (MNIST(f, "train"), MNIST(f, "test")),
+    "split by keyword": lambda f: (MNIST(str(f), train=True), MNIST(str(f), train=False)),
+    "transform by keyword": lambda f: (
+        MNIST(f, train="train", transform=TURNED), MNIST(f, train="test", transform=V1)),
+    "transform by position": lambda f: (MNIST(f / "train.tar", V2), MNIST(f / "test.tar", V2)),
+    "split and transform by position": lambda f: (MNIST(f, True, PADDED), MNIST(f, False, PADDED)),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -58,3 +65,16 @@ def test_our_loops_run_with_their_parts(tiny):
     right = (model(images).argmax(1) == labels).double().mean().item()
     found = test(model, DataLoader(TensorDataset(images, labels), 64), "cpu", nn.CrossEntropyLoss())
     assert found == (pytest.approx(loss, rel=1e-5), right)
+
+
+def test_one_hot_labels_give_the_accuracy_of_numbers_and_the_docstring_says_its_unit(tiny):
+    images, labels = torch.tensor(tiny.test.images / 255).float(), torch.tensor(tiny.test.labels)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    one_hot = TensorDataset(images, nn.functional.one_hot(labels, 10).float())
+    right = (model(images).argmax(1) == labels).double().mean().item()
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    for size in (1, 10):
+        how = model, DataLoader(one_hot, size), "cpu", nn.CrossEntropyLoss()
+        assert (test(*how)[1], train(*how, optimizer)[1]) == (right, right)
+    for loop in (train, test):
+        assert "accuracy" in loop.__doc__ and "fraction" in loop.__doc__
