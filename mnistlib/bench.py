@@ -83,6 +83,7 @@ def ours(job: Job, kind="none", most=inf, threads=0, busy=False) -> tuple[float,
     finally:
         for each in others:
             each.kill()
+            each.wait()
 
 
 def reading(job: Job, where: str, again: bool = False) -> tuple[float, int]:
