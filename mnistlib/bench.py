@@ -165,7 +165,7 @@ def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) 
             write_bytes(job.folder / RAW / file, dump(array))
         export(data, job.folder / TARS)
         chosen = [name for name in CONTESTANTS if name in wanted]
-        heats = groupby(chosen, lambda name: CONTESTANTS[name][0])
+        heats = groupby(chosen, lambda name: CONTESTANTS[name][0].split()[0])
         rows = [row for _, heat in heats for row in _heat(list(heat), job)]
     info = Path("/proc/cpuinfo")  # what the standard library does not tell on Linux
     cpu = re.search(r"model name\s*: (.*)|$", info.read_text() if info.exists() else "")[1]
