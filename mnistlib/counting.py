@@ -33,7 +33,6 @@ class Layer:
     Attributes:
         name: the layer's name in the network; of one that acts several times, with a number.
         output_shape: of one image, such as (6, 28, 28).
-        kind: such as "convolution".
         shape_rule: how that shape comes about, such as "(32 − 5)/1 + 1 = 28".
         formula: how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none.
         parameters: the value of the formula.
@@ -42,17 +41,16 @@ class Layer:
 
     name: str
     output_shape: Shape
-    kind: str
     shape_rule: str
-    formula: str = "0"
-    parameters: int = 0
-    macs: int | None = 0
+    formula: str
+    parameters: int
+    macs: int | None
 
 
 def derive(network: nn.Module | str) -> list[Layer]:
     """Walk a network, or the one registered by that name, from a 28×28 image to its logits.
 
-    Layers are those modules that hold no others, in the order in which they act. A kind for which
+    Layers are those modules that hold no others, in the order in which they act. One for which
     there is no rule here says so: its parameters are counted as they are, its MACs are None.
 
     Raises:
@@ -73,7 +71,7 @@ def derive(network: nn.Module | str) -> list[Layer]:
     network.train(training)
     numbered = _numbered([names[layer] for layer, *_ in calls])
     return [
-        Layer(name, shape, *_rules(layer, given, shape))
+        Layer(name, shape, _shape_rule(layer, given, shape), *_costs(layer, shape))
         for name, (layer, given, shape) in zip(numbered, calls, strict=True)
     ]
 
@@ -83,36 +81,32 @@ def _numbered(names: list[str]) -> Iterator[str]:
         yield f"{name}{names[:position].count(name)}" if names.count(name) > 1 else name
 
 
-def _rules(layer: nn.Module, given: Shape, shape: Shape) -> tuple:
-    """Of one layer that turns `given` into `shape`: kind, shape_rule, formula, parameters, macs."""
+def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
     match layer:
-        case nn.Conv2d():
-            inputs = (layer.in_channels // layer.groups, *layer.kernel_size)
-            sums = _sums(layer.out_channels, inputs, layer.bias is not None, prod(shape[1:]))
-            return "convolution", _slide(layer, given, shape), *sums
+        case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
+            return _slide(layer, given, shape)
         case nn.Linear():
-            sums = _sums(layer.out_features, (layer.in_features,), layer.bias is not None)
-            return "linear", f"{layer.out_features} units", *sums
+            return f"{layer.out_features} units"
+        case nn.Flatten():
+            return f"{'·'.join(map(str, given))} = {shape[0]}"
+        case Pad():
+            return f"{given[-1]} + 2·{(shape[-1] - given[-1]) // 2} = {shape[-1]}"
+    return "unchanged" if given == shape else "no rule known"
+
+
+def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
+    """Formula, parameters and MACs of a layer whose output has that shape."""
+    match layer:
+        case nn.Conv2d() | nn.Linear():
+            units, *inputs = layer.weight.shape  # each unit is a sum over so many inputs
+            weights, biased = layer.weight.numel(), layer.bias is not None
+            formula = f"{units} × ({'·'.join(map(str, inputs))}{' + 1' if biased else ''})"
+            return formula, weights + units * biased, weights * (prod(shape) // units)
         case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
             n = layer.num_features  # one scale and one shift a channel, wherever in the map
-            return "batch norm", "unchanged", f"2 × {n}", 2 * n, 0
-        case nn.MaxPool2d() | nn.AvgPool2d():
-            return "pooling", _slide(layer, given, shape)
-        case nn.Flatten():
-            return "flatten", f"{'·'.join(map(str, given))} = {shape[0]}"
-        case Pad():
-            width = (shape[-1] - given[-1]) // 2
-            return "padding", f"{given[-1]} + 2·{width} = {shape[-1]}"
+            return f"2 × {n}", 2 * n, 0
     own = sum(p.numel() for p in layer.parameters() if p.requires_grad)
-    rule = "unchanged" if given == shape else "no rule known"
-    return type(layer).__name__, rule, *((str(own), own, None) if own else ())
-
-
-def _sums(units: int, inputs: Shape, bias: bool, places: int = 1) -> tuple[str, int, int]:
-    """`units` sums over weighted inputs, with a bias each if any, at `places` of the image."""
-    terms, weights = "·".join(map(str, inputs)), units * prod(inputs)
-    formula = f"{units} × ({terms} + 1)" if bias else f"{units} × ({terms})"
-    return formula, weights + units * bias, weights * places
+    return str(own), own, None if own else 0
 
 
 def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
@@ -139,7 +133,7 @@ def table(network: nn.Module | str) -> pd.DataFrame:
             "parameters": layer.parameters,
             "MACs": "no rule known" if layer.macs is None else layer.macs,
         }
-        for layer in [*layers, Layer("total", (), "", "", "", *totals)]
+        for layer in [*layers, Layer("total", (), "", "", *totals)]
     ]
     return pd.DataFrame(rows).set_index("layer")
 
