@@ -8,9 +8,9 @@ ours is the same sum of Gaussians on a coarser grid, which costs a tenth.
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
 from functools import cache
 from inspect import signature
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -71,8 +71,7 @@ def distort(
     return result
 
 
-@dataclass(frozen=True)
-class Strength:
+class Strength(NamedTuple):
     """How far a digit may be distorted; each amount is drawn uniformly from ± its bound.
 
     Attributes:
@@ -91,7 +90,7 @@ class Strength:
 
     def times(self, factor: float) -> "Strength":
         """All bounds multiplied by `factor`."""
-        return Strength(*(factor * bound for bound in astuple(self)))
+        return Strength(*(factor * bound for bound in self))
 
 
 DEFAULT = Strength()
@@ -109,6 +108,9 @@ def affine_elastic(
 ) -> Tensor:
     """affine(), and each pixel moved by a smooth random field."""
     return _move(images, generator, DEFAULT.times(distortion), elastic=True)
+
+
+TAKEN.update(TECHNIQUES)
 
 
 def _move(images: Tensor, generator: Generator, strength: Strength, elastic: bool) -> Tensor:

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import repeat, timeit
@@ -33,7 +34,7 @@ from mnistlib.base import OUT, UserError, pick, within, write_bytes
 from mnistlib.config import recipe
 from mnistlib.counting import derive
 from mnistlib.dataset import MEAN, STD, DigitData, export, load
-from mnistlib.dataset.digits import dump
+from mnistlib.dataset.digits import FILES, dump
 from mnistlib.model import LeNet5
 from mnistlib.train import fit, train
 
@@ -69,11 +70,11 @@ def usual(job: Job, augment: bool = False) -> tuple[float, int]:
     return timeit(epoch, number=1), len(sampler)
 
 
-def ours(job: Job, kind="none", images=0, threads=0, busy=False) -> tuple[float, int]:
-    """fit() on so many images (0: the Job's), by its own clock; one test image is left."""
+def ours(job: Job, kind="none", most=inf, threads=0, busy=False) -> tuple[float, int]:
+    """fit() on the Job's images, or `most`, by its own clock; one test image is left."""
     others = [subprocess.Popen(BUSY) for _ in range(cpu_count() if busy else 0)]  # noqa: S603
     try:
-        data, n = load(job.folder / RAW), images or job.batches * BATCH
+        data, n = load(job.folder / RAW), min(job.batches * BATCH, most)
         part = data.train.take(np.arange(n) % len(data.train), "part")
         part = replace(data, train=part, test=data.test.take(np.arange(1), "one"))
         plain = recipe("lenet5", epochs=1, augment=kind)
@@ -82,6 +83,7 @@ def ours(job: Job, kind="none", images=0, threads=0, busy=False) -> tuple[float,
     finally:
         for each in others:
             each.kill()
+            each.wait()
 
 
 def reading(job: Job, where: str, again: bool = False) -> tuple[float, int]:
@@ -115,7 +117,7 @@ def product(job: Job) -> tuple[float, float]:
 
 
 DISTORTED, READING = "training with distortion", "reading"
-short = partial(ours, images=4_000)  # beside busy processes an epoch could take minutes
+short = partial(ours, most=4_000)  # beside busy processes an epoch could take minutes
 CONTESTANTS = {  # group, title, function; ratios refer to the first of a group
     "reference": ("training", "torchvision + DataLoader", usual),
     "ours": ("training", "mnistlib", ours),
@@ -158,10 +160,9 @@ def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) 
         raise UserError(f"{out}: a folder, expected the name of a file; add /bench.json to it")
     with TemporaryDirectory(prefix="mnistlib-bench-") as folder:
         job = Job(Path(folder), **settings)
-        (job.folder / RAW).mkdir(parents=True)
-        for split, digits in (("train", data.train), ("t10k", data.test)):
-            (job.folder / RAW / f"{split}-images-idx3-ubyte").write_bytes(dump(digits.images))
-            (job.folder / RAW / f"{split}-labels-idx1-ubyte").write_bytes(dump(digits.labels))
+        arrays = [data.train.images, data.train.labels, data.test.images, data.test.labels]
+        for file, array in zip(FILES, arrays, strict=True):
+            write_bytes(job.folder / RAW / file, dump(array))
         export(data, job.folder / TARS)
         chosen = [name for name in CONTESTANTS if name in wanted]
         heats = groupby(chosen, lambda name: CONTESTANTS[name][0].split()[0])
@@ -178,18 +179,18 @@ def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) 
 
 def _heat(names: list[str], job: Job) -> list[dict]:
     """Time contestants in turn, every other time backwards, so that drift hits all alike."""
-    spawn = torch.multiprocessing.get_context("spawn")
-    pools = {name: ProcessPoolExecutor(AT_ONCE.get(name, 1), spawn) for name in names}
-    for name in names:  # what is done for the first time takes longer
-        _together(pools[name], name, job._replace(batches=WARM_UP))
-    rows = pd.DataFrame([CONTESTANTS[name][:2] for name in names], names, ["group", "title"])
-    rows["repetitions"] = [[] for _ in names]
+    pools, rows, spawn = {}, {}, torch.multiprocessing.get_context("spawn")
+    for name in names:
+        group, title, _ = CONTESTANTS[name]
+        rows[name] = {"name": name, "group": group, "title": title, "repetitions": []}
+        pools[name] = ProcessPoolExecutor(AT_ONCE.get(name, 1), spawn)
+        _together(pools[name], name, job._replace(batches=WARM_UP))  # the first time takes longer
     turns = [name for turn in range(job.repetitions) for name in names[:: (-1) ** turn]]
     for name in tqdm(turns, unit=" timings", disable=None):
-        rows.repetitions[name].append(_together(pools[name], name, job))
+        rows[name]["repetitions"].append(_together(pools[name], name, job))
     for pool in pools.values():
         pool.shutdown()
-    return rows.rename_axis("name").reset_index().to_dict("records")
+    return list(rows.values())
 
 
 def _together(pool: ProcessPoolExecutor, name: str, job: Job) -> dict:

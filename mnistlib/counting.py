@@ -12,11 +12,12 @@ Conventions, for one image and one forward pass:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from mnistlib.model import Pad, build
 
@@ -31,7 +32,6 @@ class Layer:
 
     Attributes:
         name: the layer's name in the network; of one that acts several times, with a number.
-        kind: such as "convolution".
         output_shape: of one image, such as (6, 28, 28).
         shape_rule: how that shape comes about, such as "(32 − 5)/1 + 1 = 28".
         formula: how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none.
@@ -40,85 +40,73 @@ class Layer:
     """
 
     name: str
-    kind: str
     output_shape: Shape
     shape_rule: str
-    formula: str = "0"
-    parameters: int = 0
-    macs: int | None = 0
+    formula: str
+    parameters: int
+    macs: int | None
 
 
 def derive(network: nn.Module | str) -> list[Layer]:
     """Walk a network, or the one registered by that name, from a 28×28 image to its logits.
 
-    Layers are those modules that hold no others, in the order in which they act. A kind for which
+    Layers are those modules that hold no others, in the order in which they act. One for which
     there is no rule here says so: its parameters are counted as they are, its MACs are None.
 
     Raises:
         UserError: no network has that name.
     """
     network = build(network) if isinstance(network, str) else network
-    calls: list[tuple[str, nn.Module, Shape, Shape]] = []
+    leaves = ((name, layer) for name, layer in network.named_modules() if not [*layer.children()])
+    names = {layer: name for name, layer in leaves if not isinstance(layer, SILENT)}
+    calls: list[tuple[nn.Module, Shape, Shape]] = []
 
-    def note(name: str):
-        def hook(layer: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
-            calls.append((name, layer, tuple(given[0].shape[1:]), tuple(result.shape[1:])))
+    def note(layer: nn.Module, given: tuple[Tensor, ...], result: Tensor) -> None:
+        if layer in names:
+            calls.append((layer, tuple(given[0].shape[1:]), tuple(result.shape[1:])))
 
-        return hook
-
-    leaves = [(name, layer) for name, layer in network.named_modules() if not [*layer.children()]]
-    hooks = [layer.register_forward_hook(note(name)) for name, layer in leaves]
     training, place = network.training, next(network.parameters(), torch.zeros(1)).device
-    with torch.no_grad():
+    with torch.no_grad(), register_module_forward_hook(note):
         network.eval()(torch.zeros(1, *IMAGE, device=place))
     network.train(training)
-    for hook in hooks:
-        hook.remove()
+    numbered = _numbered([names[layer] for layer, *_ in calls])
     return [
-        Layer(name, kind, shape, *rest)
-        for name, layer, given, shape in _numbered(calls)
-        if not isinstance(layer, SILENT)
-        for kind, *rest in [_rules(layer, given, shape)]
+        Layer(name, shape, _shape_rule(layer, given, shape), *_costs(layer, shape))
+        for name, (layer, given, shape) in zip(numbered, calls, strict=True)
     ]
 
 
-def _numbered(calls: list) -> Iterator[tuple]:
-    names = [call[0] for call in calls]
-    for position, (name, *rest) in enumerate(calls):
-        number = names[: position + 1].count(name) if names.count(name) > 1 else ""
-        yield (f"{name}{number}", *rest)
+def _numbered(names: list[str]) -> Iterator[str]:
+    for position, name in enumerate(names, 1):
+        yield f"{name}{names[:position].count(name)}" if names.count(name) > 1 else name
 
 
-def _rules(layer: nn.Module, given: Shape, shape: Shape) -> tuple:
-    """Of one layer that turns `given` into `shape`: kind, shape_rule, formula, parameters, macs."""
+def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
     match layer:
-        case nn.Conv2d():
-            inputs = (layer.in_channels // layer.groups, *layer.kernel_size)
-            sums = _sums(layer.out_channels, inputs, layer.bias is not None, prod(shape[1:]))
-            return "convolution", _slide(layer, given, shape), *sums
+        case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
+            return _slide(layer, given, shape)
         case nn.Linear():
-            sums = _sums(layer.out_features, (layer.in_features,), layer.bias is not None)
-            return "linear", f"{layer.out_features} units", *sums
+            return f"{layer.out_features} units"
+        case nn.Flatten():
+            return f"{'·'.join(map(str, given))} = {shape[0]}"
+        case Pad():
+            return f"{given[-1]} + 2·{(shape[-1] - given[-1]) // 2} = {shape[-1]}"
+    return "unchanged" if given == shape else "no rule known"
+
+
+def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
+    """Formula, parameters and MACs of a layer whose output has that shape."""
+    match layer:
+        case nn.Conv2d() | nn.Linear():
+            units, *inputs = layer.weight.shape  # each unit is a sum over so many inputs
+            weights, biased = layer.weight.numel(), layer.bias is not None
+            formula = f"{units} × ({'·'.join(map(str, inputs))}{' + 1' if biased else ''})"
+            return formula, weights + units * biased, weights * (prod(shape) // units)
         case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
             n = layer.num_features  # one scale and one shift a channel, wherever in the map
-            return "batch norm", "unchanged", f"2 × {n}", 2 * n, 0
-        case nn.MaxPool2d() | nn.AvgPool2d():
-            return "pooling", _slide(layer, given, shape)
-        case nn.Flatten():
-            return "flatten", f"{'·'.join(map(str, given))} = {shape[0]}"
-        case Pad():
-            width = (shape[-1] - given[-1]) // 2
-            return "padding", f"{given[-1]} + 2·{width} = {shape[-1]}"
+            return f"2 × {n}", 2 * n, 0
     own = sum(p.numel() for p in layer.parameters() if p.requires_grad)
-    rule = "unchanged" if given == shape else "no rule known"
-    return type(layer).__name__, rule, *((str(own), own, None) if own else ())
-
-
-def _sums(units: int, inputs: Shape, bias: bool, places: int = 1) -> tuple[str, int, int]:
-    """`units` sums over weighted inputs, with a bias each if any, at `places` of the image."""
-    terms, weights = "·".join(map(str, inputs)), units * prod(inputs)
-    formula = f"{units} × ({terms} + 1)" if bias else f"{units} × ({terms})"
-    return formula, weights + units * bias, weights * places
+    return str(own), own, None if own else 0
 
 
 def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
@@ -134,6 +122,8 @@ def _slide(layer: nn.Module, given: Shape, shape: Shape) -> str:
 def table(network: nn.Module | str) -> pd.DataFrame:
     """The derivation as a table, one row a layer and a last row with the totals."""
     layers = derive(network)
+    macs = [layer.macs for layer in layers]
+    totals = sum(layer.parameters for layer in layers), None if None in macs else sum(macs)
     rows = [
         {
             "layer": layer.name,
@@ -143,15 +133,9 @@ def table(network: nn.Module | str) -> pd.DataFrame:
             "parameters": layer.parameters,
             "MACs": "no rule known" if layer.macs is None else layer.macs,
         }
-        for layer in layers
+        for layer in [*layers, Layer("total", (), "", "", *totals)]
     ]
-    macs = [layer.macs for layer in layers]
-    total = {
-        "layer": "total",
-        "parameters": sum(layer.parameters for layer in layers),
-        "MACs": "no rule known" if None in macs else sum(macs),
-    }
-    return pd.DataFrame([*rows, total]).fillna("").set_index("layer")
+    return pd.DataFrame(rows).set_index("layer")
 
 
 def latex(network: nn.Module | str) -> str:
@@ -177,29 +161,21 @@ def _number(value: int) -> str:
 
 
 def solve_widths(
-    total: int, inputs: int = prod(IMAGE), outputs: int = 10, hidden: int = 3, low=1, high=None
+    total: int, inputs: int = prod(IMAGE), outputs: int = 10, hidden: int = 3, low=1, high=inf
 ) -> list[tuple[int, ...]]:
     """Every choice of hidden widths that gives an MLP exactly `total` parameters, in order.
 
     Args:
         hidden: number of hidden layers, at least 1.
         low: the least width of any hidden layer, at least 1.
-        high: the greatest; None for as wide as the total allows.
+        high: the greatest.
     """
-    return list(_solve(total, inputs, outputs, hidden, low, total if high is None else high))
-
-
-def _solve(
-    total: int, inputs: int, outputs: int, hidden: int, low: int, high: int
-) -> Iterator[tuple[int, ...]]:
-    """Solutions with `total` parameters left from `inputs` units on."""
     if hidden == 1:  # total = width·(inputs + 1) + outputs·(width + 1)
         width, rest = divmod(total - outputs, inputs + 1 + outputs)
-        if rest == 0 and low <= width <= high:
-            yield (width,)
-        return
-    # every later layer costs at least one unit with its bias, so a wider layer cannot fit
-    for width in range(low, min(high, total // (inputs + 1)) + 1):
-        left = total - width * (inputs + 1)
-        for widths in _solve(left, width, outputs, hidden - 1, low, high):
-            yield (width, *widths)
+        return [(width,)] if rest == 0 and low <= width <= high else []
+    each = inputs + 1  # a unit's weights and its bias
+    return [
+        (width, *widths)
+        for width in range(low, min(high, total // each) + 1)  # wider ones cannot fit
+        for widths in solve_widths(total - width * each, width, outputs, hidden - 1, low, high)
+    ]

@@ -60,11 +60,11 @@ def find(name: str) -> str:
         network = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"model {name!r}: {error}; give package.module:Class") from error
-    known = [name for name, other in NETWORKS.items() if other is network]
-    if not known:
-        known = [attribute.lower()]
-        register(known[0], attribute)(network)
-    return known[0]
+    for known, other in NETWORKS.items():
+        if other is network:
+            return known
+    register(attribute.lower(), attribute)(network)
+    return attribute.lower()
 
 
 def build(name: str, **values: object) -> nn.Module:
@@ -97,11 +97,6 @@ def pad(images: Tensor) -> Tensor:
     if _side(images) == 32:
         return images
     return F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
-
-
-def crop(images: Tensor) -> Tensor:
-    """Images [b, 1, 32, 32] without their frame: [b, 1, 28, 28]; 28×28 comes back as it is."""
-    return images[:, :, 2:-2, 2:-2] if _side(images) == 32 else images
 
 
 def _side(images: Tensor) -> int:
@@ -167,7 +162,8 @@ class CustomMLP(nn.Module):
         self.out = nn.Linear(sizes[-1], 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = self.flatten(crop(images))  # [b, 784]
+        framed = _side(images) == 32
+        x = self.flatten(images[:, :, 2:-2, 2:-2] if framed else images)  # [b, 784]
         for layer in self.hidden:
             x = self.relu(layer(x))  # [b, width]
         return self.out(x)  # [b, 10]

@@ -4,44 +4,61 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
+import torch
 
-from mnistlib import plots
+from mnistlib import base, plots
 from mnistlib.base import BENCH, UserError
-from mnistlib.bench import BATCH, Job, bench, product, results
+from mnistlib.bench import BATCH, CONTESTANTS, bench, results
 from mnistlib.dataset import sample
 
-NAMES = ["reference", "ours", "floor", "two_runs", "read_tar"]
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Contestants run in threads, on as little as there can be: nothing is started for them."""
+    monkeypatch.setattr("mnistlib.bench.ProcessPoolExecutor", lambda n, _: ThreadPoolExecutor(n))
+    monkeypatch.setattr("mnistlib.bench.WARM_UP", 1)
+    monkeypatch.setattr("mnistlib.bench.SIDE", 64)
+    monkeypatch.setattr(base, "CACHE", base.CACHE)  # contestants that read set their own
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module")
-def made(tiny, tmp_path_factory):
-    """The file of a small bench."""
-    path = tmp_path_factory.mktemp("bench") / "bench.json"
-    bench(tiny, NAMES, path, batches=2, repetitions=2)
-    return path
+def test_every_contestant_works(tiny, tmp_path, in_this_process):
+    frame = bench(tiny, out=tmp_path / "bench.json", batches=2, repetitions=1)
+    assert list(frame["name"]) == list(CONTESTANTS)
+    assert (frame["seconds"] > 0).all()
+    rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    images = {row["name"]: row["repetitions"][0]["images"] for row in rows}
+    forward = 117_600 + 240_000 + 48_000 + 10_080 + 840  # multiply-accumulates of LeNet-5
+    expected = dict.fromkeys(CONTESTANTS, 2 * BATCH) | {"two_runs": 4 * BATCH}
+    expected |= {name: 300 for name in CONTESTANTS if name.startswith("read_")}
+    expected["floor"] = 64**3 / (3 * forward - 117_600)  # no gradient of the images
+    assert images == expected
 
 
-def test_seconds_are_scaled_medians_and_ratios_those_of_the_groups_first(made):
-    rows = {row["name"]: row["repetitions"] for row in json.loads(made.read_text())["rows"]}
-    assert {name: len(repetitions) for name, repetitions in rows.items()} == dict.fromkeys(NAMES, 2)
-    images = {name: repetitions[0]["images"] for name, repetitions in rows.items()}
-    assert [images[name] for name in NAMES if name != "floor"] == [2 * BATCH] * 2 + [4 * BATCH, 300]
-    frame = results(made).set_index("name")
-    seconds = [one["seconds"] / (2 * BATCH) * 60_000 for one in rows["reference"]]
-    assert frame.seconds["reference"] == pytest.approx(np.median(seconds))
-    ends = frame.low["reference"], frame.high["reference"]
-    assert ends == pytest.approx((min(seconds), max(seconds)))
-    assert frame.ratio["ours"] == pytest.approx(frame.seconds["reference"] / frame.seconds["ours"])
-    assert frame.attrs["floor"] == frame.low["floor"] > 0
+def test_seconds_are_scaled_medians_and_ratios_those_of_the_groups_first(tmp_path):
+    def row(name, group, *seconds):
+        each = [{"seconds": s, "images": 600, "memory": 10 * s} for s in seconds]
+        return {"name": name, "group": group, "title": name, "repetitions": each}
 
-
-def test_the_floor_counts_forward_and_backward_without_the_images_gradient(tmp_path):
-    forward = 117_600 + 240_000 + 48_000 + 10_080 + 840
-    assert product(Job(tmp_path))[1] == 1024**3 / (3 * forward - 117_600)
+    rows = [row("reference", "training", 3, 1, 2), row("ours_distorted", "training", 0.5)]
+    rows += [row("floor", "floor", 0.2, 0.1), row("read_tar", "reading", 6)]
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"machine": {"cores": 2}, "rows": rows}))
+    frame = results(path)
+    assert frame.attrs == {"machine": {"cores": 2}, "floor": 10}
+    columns = ["seconds", "low", "high", "n", "memory", "ours", "ratio"]
+    assert frame[columns].to_numpy().tolist() == [
+        [200, 100, 300, 3, 30, False, 1],
+        [50, 50, 50, 1, 5, True, 4],
+        [pytest.approx(15), 10, 20, 2, 2, False, 1],
+        [700, 700, 700, 1, 60, False, 1],
+    ]
 
 
 def test_beside_busy_processes_an_epoch_takes_at_most_three_times_as_long(tmp_path):
@@ -52,16 +69,15 @@ def test_beside_busy_processes_an_epoch_takes_at_most_three_times_as_long(tmp_pa
 
 def test_the_committed_record_is_read_and_drawn():
     frame = results(BENCH)
-    shown = frame[frame["group"].str.startswith("training")]
-    ax = plots.speed(plt.subplots()[1], shown, frame.attrs["floor"])
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx(list(shown["seconds"]))
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(shown["title"])
+    ax = plots.speed(plt.subplots()[1], frame, frame.attrs["floor"])
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(list(frame["seconds"]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(frame["title"])
     plt.close("all")
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    code = "from mnistlib.bench import bench; from mnistlib.dataset import load; "
-    code += f"bench(load(), ['ours'], {str(tmp_path / 'bench.json')!r}, repetitions=1000)"
+    code = "from mnistlib.bench import bench; from mnistlib.dataset import sample; "
+    code += f"bench(sample(), ['ours'], {str(tmp_path / 'bench.json')!r}, repetitions=1000)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE

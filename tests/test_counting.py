@@ -10,12 +10,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchinfo import summary
 
-from mnistlib.base import UserError
 from mnistlib.config import MODELS
 from mnistlib.counting import derive, latex, solve_widths, table
 from mnistlib.model import MLP_WIDTHS, build, count
 
-WITH_MACS = ("convolution", "linear")
+each_model = pytest.mark.parametrize("name", MODELS)
 
 
 def value(formula: str) -> int:
@@ -30,47 +29,45 @@ def total(network) -> int:
     return sum(layer.parameters for layer in derive(network))
 
 
-@pytest.fixture(params=MODELS)
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+def operations(network) -> int:
+    """Of one image, as torch counts them: two for each multiply-accumulate."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(torch.zeros(1, 1, 28, 28))
+    return counter.get_total_flops()
 
 
-def test_totals_are_the_known_counts_and_not_the_wrong_sums_that_circulate():
-    totals = {name: total(name) for name in MODELS}
-    assert totals == {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}
-    assert not {61_606, 44_526} & set(totals.values())
+def test_totals_are_the_known_counts():
+    known = {"lenet5": 61_706, "mlp": 61_706, "lenet5_reg": 62_158}
+    assert {name: total(name) for name in MODELS} == known
+    assert {name: count(build(name)) for name in MODELS} == known
 
 
-def test_totals_equal_the_models(name):
-    assert total(name) == count(build(name))
-
-
-def test_parameters_and_shapes_equal_torchinfo_layer_by_layer(name):
+@each_model
+def test_layers_equal_torchinfos_but_for_the_documented_convention(name):
     info = summary(build(name), (1, 1, 28, 28), verbose=0)
     rows = [row for row in info.summary_list if row.is_leaf_layer and row.num_params]
     counted = [(tuple(row.output_size[1:]), row.num_params) for row in rows]
     layers = [layer for layer in derive(name) if layer.parameters]
     assert [(layer.output_shape, layer.parameters) for layer in layers] == counted
+    norms = [layer for layer in layers if layer.name.startswith("bn")]
+    biases = sum(prod(layer.output_shape) for layer in layers if layer not in norms)
+    more = biases + sum(layer.parameters for layer in norms)
+    assert info.total_mult_adds == sum(layer.macs for layer in layers) + more
 
 
+@each_model
 def test_macs_equal_torchs_count_of_operations(name):
-    model = build(name).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, 1, 28, 28))
-    assert 2 * sum(layer.macs for layer in derive(name)) == counter.get_total_flops()
+    assert 2 * sum(layer.macs for layer in derive(name)) == operations(build(name))
 
 
-def test_macs_differ_from_torchinfo_by_the_documented_convention(name):
-    layers = derive(name)
-    biases = sum(prod(layer.output_shape) for layer in layers if layer.kind in WITH_MACS)
-    norms = sum(layer.parameters for layer in layers if layer.kind == "batch norm")
-    counted = summary(build(name), (1, 1, 28, 28), verbose=0).total_mult_adds
-    assert counted == sum(layer.macs for layer in layers) + biases + norms
-
-
-def test_formulas_evaluate_to_the_parameters(name):
-    layers = derive(name)
-    assert [value(layer.formula) for layer in layers] == [layer.parameters for layer in layers]
+@each_model
+def test_every_line_of_the_latex_adds_up(name):
+    plain = re.sub(r"\\text{([\d,]+)}", lambda number: number[1].replace(",", ""), latex(name))
+    plain = plain.replace(r"\cdot", "·").replace(r"\times", "×")
+    lines = re.findall(r"& (.*) & = & (\d+)", plain)
+    assert [value(formula) for formula, _ in lines] == [int(result) for _, result in lines]
+    sizes = [layer.parameters for layer in derive(name) if layer.parameters]
+    assert [int(result) for _, result in lines] == [*sizes, total(name)]
 
 
 def test_shape_rules_give_the_side_of_the_output():
@@ -79,12 +76,6 @@ def test_shape_rules_give_the_side_of_the_output():
     assert rules["conv1"] == "(32 − 5)/1 + 1 = 28"
     assert rules["pool2"] == "(10 − 2)/2 + 1 = 5"
     assert rules["flatten"] == "16·5·5 = 400"
-
-
-def test_widths_of_the_mlp_come_from_the_configuration_unless_given():
-    hidden = [layer.output_shape for layer in derive("mlp") if layer.kind == "linear"]
-    assert hidden == [*[(width,) for width in MLP_WIDTHS], (10,)]
-    assert total(build("mlp", widths=(42, 542))) == 61_706
 
 
 class Odd(nn.Module):
@@ -113,10 +104,8 @@ def test_any_network_is_walked_and_what_has_no_rule_says_so():
     assert layers["second"].shape_rule == "(14 − 5)/1 + 1 = 10"
     assert layers["own1"].macs is None
     assert table(Odd()).loc["total", "MACs"] == "no rule known"
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        Odd().eval()(torch.zeros(1, 1, 28, 28))
     known = sum(layer.macs for layer in layers.values() if layer.macs is not None)
-    assert 2 * known == counter.get_total_flops()
+    assert 2 * known == operations(Odd())
 
 
 def test_walking_leaves_the_network_as_it_was():
@@ -125,21 +114,6 @@ def test_walking_leaves_the_network_as_it_was():
     derive(network)
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert not any(layer._forward_hooks for layer in network.modules())
-
-
-def test_an_unknown_name_lists_the_valid_ones():
-    with pytest.raises(UserError, match="lenet5, mlp, lenet5_reg"):
-        derive("lenet6")
-
-
-def test_every_line_of_the_latex_adds_up(name):
-    plain = re.sub(r"\\text{([\d,]+)}", lambda number: number[1].replace(",", ""), latex(name))
-    plain = plain.replace(r"\cdot", "·").replace(r"\times", "×")
-    lines = re.findall(r"& (.*) & = & (\d+)", plain)
-    assert [value(formula) for formula, _ in lines] == [int(result) for _, result in lines]
-    assert int(lines[-1][1]) == total(name)
-    assert len(lines) == 1 + sum(1 for layer in derive(name) if layer.parameters)
 
 
 def test_solver_agrees_with_brute_force_in_a_small_case():
@@ -153,16 +127,12 @@ def test_solver_agrees_with_brute_force_in_a_small_case():
         assert solve_widths(wanted, inputs=3, outputs=2, hidden=2) == expected
 
 
-def test_every_solution_is_an_mlp_of_exactly_that_size():
+def test_solutions_that_the_report_speaks_of_have_exactly_that_size():
     solutions = solve_widths(61_706)
     assert len(solutions) == len(set(solutions)) == 226
     assert {total(build("mlp", widths=widths)) for widths in solutions} == {61_706}
-
-
-def test_solutions_that_the_report_speaks_of():
-    solutions = solve_widths(61_706)
-    assert len(solve_widths(61_706, low=16, high=383)) == 61
     assert [w for w in solutions if w[0] >= w[1] >= w[2]] == [(68, 64, 52), (76, 20, 16)]
+    assert len(solve_widths(61_706, low=16, high=383)) == 61
     assert MLP_WIDTHS in solve_widths(61_706, low=10, high=256)
     assert solve_widths(61_706, hidden=2) == [(42, 542)]
     assert solve_widths(61_706, hidden=1) == []

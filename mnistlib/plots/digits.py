@@ -31,11 +31,9 @@ def bare(ax: Axes) -> Axes:
 
 
 def error_gallery(images, labels, predictions, confidence: np.ndarray, axes):
-    """Misread digits [n, 28, 28], each titled "label → prediction" with the confidence, float [n].
-
-    It is rounded down, so that only certainty is written as 100 %.
-    """
-    rows = zip(labels, predictions, np.floor(1000 * confidence) / 1000, strict=True)
+    """Misread digits [n, 28, 28], each titled "label → prediction" with the confidence [n]."""
+    below = np.floor(1000 * confidence) / 1000  # so that only certainty is written as 100 %
+    rows = zip(labels, predictions, below, strict=True)
     words = [f"{label} → {guess}\n{percent(sure, 1)}" for label, guess, sure in rows]
     for ax in np.ravel(digit_grid(images, words, axes)):
         ax.title.set_color(VERMILLION)
@@ -103,11 +101,8 @@ def class_balance(train_labels: np.ndarray, test_labels: np.ndarray, ax: Axes) -
 
 
 def embedding(points: np.ndarray, labels: np.ndarray, ax: Axes) -> Axes:
-    """Digits as points [n, 2] of a plane, each class of labels [n] named where it is densest.
-
-    Ten colours cannot all be told apart by everyone: the names carry the meaning.
-    """
-    palette = np.array(color_palette("colorblind", 10))
+    """Digits as points [n, 2] of a plane, each class of labels [n] named where it is densest."""
+    palette = np.array(color_palette("colorblind", 10))  # ten are too many: names carry the meaning
     ax.scatter(*points.T, s=5, c=palette[labels], alpha=0.6, linewidths=0, rasterized=True)
     look = {"fontsize": 15, "fontweight": "bold", "ha": "center", "va": "center"}
     look["path_effects"] = [patheffects.withStroke(linewidth=3.5, foreground="white")]

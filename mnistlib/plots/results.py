@@ -130,15 +130,13 @@ def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
     """
     longest = max(sum(layer.parameters for layer in walk) for walk in layers.values())
     for row, (name, colour) in enumerate(colours(layers).items()):
-        left, strengths = 0, (0.75, 0.45)
-        for number, layer in enumerate(layer for layer in layers[name] if layer.parameters):
-            tint = (colour, strengths[number % 2])
-            bar = ax.barh(row, layer.parameters, 0.6, left, color=tint, edgecolor="white")
-            if layer.parameters > NARROW * longest:
-                words = f"{layer.name}\n{layer.parameters:,}"
-                ax.bar_label(bar, [words], label_type="center", size=9)
-            left += layer.parameters
-        beside(ax, left, row, f"{left:,}", colour)
+        sizes = pd.Series({layer.name: layer.parameters for layer in layers[name]})
+        sizes, look = sizes[sizes > 0], {"color": [(colour, 0.75), (colour, 0.45)]}  # in turn
+        bars = ax.barh(row, sizes, 0.6, sizes.cumsum() - sizes, edgecolor="white", **look)
+        words = [f"{layer}\n{size:,}" for layer, size in sizes.items()]
+        words = np.where(sizes > NARROW * longest, words, "")
+        ax.bar_label(bars, words, label_type="center", size=9)
+        beside(ax, sizes.sum(), row, f"{sizes.sum():,}", colour)
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_xlim(0, longest)
     return style.rows(ax, layers, "parameters")
@@ -169,7 +167,7 @@ def both_ways(ax: Axes, frame: pd.DataFrame, names: tuple[str, str]) -> Axes:
         low, high = points[f"{column}_low"], points[f"{column}_high"]
         interval(ax, places + shift, low, high, points[column], colour, marker, label=name)
     ax.axvline(0, color=MUTED, linewidth=1)
-    style.legend_above(ax)
+    ax.legend(**style.ABOVE)
     return style.rows(ax, frame.index, "what it adds to the test accuracy (points)")
 
 
@@ -185,7 +183,7 @@ def gap(ax: Axes, frame: pd.DataFrame) -> Axes:
         ax.plot(shown[column], places, marker, color=colour, markersize=7, label=column)
     ax.set_xscale("log")
     _log_percent(ax.xaxis)
-    style.legend_above(ax)
+    ax.legend(**style.ABOVE)
     return style.rows(ax, frame.index, "share of digits that are misread, last epoch")
 
 

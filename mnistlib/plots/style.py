@@ -21,6 +21,7 @@ INK, MUTED, OTHER, FAINT = "#222222", "#666666", "#B8B8B8", "#DDDDDD"
 COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
 TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
 OTHERS = (PURPLE, ORANGE, SKY, MUTED, BLACK)
+ABOVE = {"ncols": 3, "loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}  # legends
 
 mpl.rc("figure", dpi=110, **{"constrained_layout.use": True})
 mpl.rc("text", color=INK)
@@ -42,11 +43,6 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return {name: palette[name] for name in names}
 
 
-def legible(colour: str) -> tuple[float, ...]:
-    """A colour darkened enough to be read as text on white."""
-    return tuple(0.75 * channel for channel in to_rgb(colour))
-
-
 def title(name: str) -> str:
     """A model's name for people: "LeNet-5" for "lenet5"; other names as they are."""
     return TITLES.get(name, name)
@@ -64,8 +60,9 @@ def percent_axis(axis: Axis) -> None:
 
 def beside(ax: Axes, x: float, y: float, words: str, colour: str, where="data", **font) -> None:
     """Text a little to the right of a point of the coordinates `where`, outside if need be."""
+    dark = [0.75 * channel for channel in to_rgb(colour)]  # enough to be read on white
     style = {"textcoords": "offset points", "va": "center", "annotation_clip": False, **font}
-    ax.annotate(words, (x, y), (5, 0), xycoords=where, color=legible(colour), **style)
+    ax.annotate(words, (x, y), (5, 0), xycoords=where, color=dark, **style)
 
 
 def rows(ax: Axes, names: Iterable[str], xlabel: str) -> Axes:
@@ -82,11 +79,6 @@ def interval(ax: Axes, row, low, high, value, colour: str, marker: str = "o", **
     """Values on the lines between their ends, in one row or, with arrays, in several."""
     ax.hlines(row, low, high, color=colour, linewidth=2)
     ax.plot(value, row, marker, color=colour, markersize=7, **look)
-
-
-def legend_above(ax: Axes) -> None:
-    """A legend in one line above the axes."""
-    ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
 
 
 def mark(ax: Axes, x: float, words: str, align: str = "center") -> None:
