@@ -6,7 +6,6 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import partial
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,8 @@ from tempfile import TemporaryDirectory
 import bleach
 import nbformat
 from docutils import nodes
-from math_core import LatexError, LatexToMathML
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 from nbformat import NotebookNode, v4
 from sphinx.application import Sphinx
 
@@ -51,16 +51,13 @@ SHOWN = ("text/html", "text/markdown", "image/png", "text/latex", "text/plain") 
 TABLE = ("table", "thead", "tbody", "tr", "th", "td")
 SPANS = {"table": ["class"], "th": ["colspan", "rowspan"]}
 WORDS = re.compile(r"<td>(?=[A-Za-z])|<t[dh]>(?=[^<]{24})")  # no number: at the left, may break
-TEX = LatexToMathML()
 
 
 def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
     """What `show` left in an executed notebook, by name: the outputs of figure and caption."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    pairs = {
-        str(_ours(output).get("figure")): (output, below) for output, below in pairwise(outputs)
-    }
-    return {name: pair for name, pair in pairs.items() if NAME.fullmatch(name)}
+    named = ((_ours(output).get("figure"), (output, below)) for output, below in pairwise(outputs))
+    return {name: pair for name, pair in named if NAME.fullmatch(str(name))}
 
 
 def save_figures(notebook: NotebookNode, folder: Path) -> None:
@@ -114,10 +111,8 @@ def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
 
 def _card(page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    kept = _ours(notebook).get("outputs_from") == "runs" and "runs_dir" not in page.parameters
-    about = page.label + ", about MNIST: from the records in git" * kept
     options = f"link: {page.slug}", "link-type: doc"
-    return _directive("grid-item-card", title, about, *options, fence="`" * 5)
+    return _directive("grid-item-card", title, page.label, *options, fence="`" * 5)
 
 
 def headline_table(runs: Sequence[Run]) -> str:
@@ -187,21 +182,17 @@ def table(html: str) -> str:
     return WORDS.sub(lambda match: match[0].replace(">", ' class="words">'), html)
 
 
-def formula(tex: str, display: bool) -> str:
-    """A formula as MathML, which browsers draw by themselves; what does not parse stays TeX."""
+def _draw(writer, node: nodes.Node) -> None:
+    """Write a formula as MathML, which browsers draw; what does not parse stays TeX."""
+    block = isinstance(node, nodes.math_block)
     try:
-        html = TEX.convert_with_local_state(tex, displaystyle=display)
-    except LatexError:
-        html = f"<code>{escape(tex)}</code>"
-    return f'<div class="formula" tabindex="0">{html}</div>' if display else html
-
-
-def _draw(display: bool, writer, node) -> None:
-    writer.body.append(formula(node.astext(), display))
+        html = tex2mathml(node.astext(), as_block=block)
+    except MathError:
+        html = f"<code>{escape(node.astext())}</code>"
+    writer.body.append(f'<div class="formula" tabindex="0">{html}</div>' if block else html)
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls this, since this module is one of its extensions."""
-    inline, block = ((partial(_draw, display), None) for display in (False, True))
-    app.add_html_math_renderer("mathml", inline, block)
+    app.add_html_math_renderer("mathml", (_draw, None), (_draw, None))
