@@ -12,15 +12,15 @@ import time
 from contextlib import redirect_stdout, suppress
 from types import SimpleNamespace
 
-import joblib
 import nbformat
 import nbformat.v4 as nb
 import psutil
 import pytest
 
-from mnistlib import report
+from mnistlib import execution, report
 from mnistlib.base import NOTEBOOKS, ROOT, UserError
-from mnistlib.report import MARK, Page, book, build, source_hash
+from mnistlib.execution import KERNEL, Page, source_hash
+from mnistlib.report import MARK, book, build
 
 DEFAULTS = 'model: str = "mlp"  # m\nseed: int = 0  # s\nout_dir: str = ""  # o'
 MEET = """import time; from pathlib import Path
@@ -68,7 +68,7 @@ def made(tmp_path_factory):
     pages += [Page("03_late", "Late", {"runs_dir": "runs"})]
     out, told = folder / "{x} <img src=x onerror=evil()>", io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(told):
-        patch.setattr(joblib, "cpu_count", lambda: 2)
+        patch.setattr(execution, "cpu_count", lambda: 2)
         with pytest.raises(UserError) as caught:
             build(out, pages=pages, notebooks=folder)
     return SimpleNamespace(out=out, told=told.getvalue(), error=str(caught.value))
@@ -128,7 +128,7 @@ def test_refreshed_notebooks_have_whole_metadata_and_their_figures(made, tmp_pat
     assert (tmp_path / "README.md").read_text() == "TEXT"
     notebook = nbformat.read(tmp_path / "01_good.ipynb", as_version=4)
     assert set(notebook.metadata) == {"kernelspec", "language_info", "mnistlib"}
-    assert notebook.metadata.kernelspec == book.KERNEL
+    assert notebook.metadata.kernelspec == KERNEL
     assert notebook.metadata.language_info.file_extension == ".py"
     assert notebook.metadata.mnistlib.sources == source_hash(notebook)
     assert (tmp_path / "01_a.png").exists()

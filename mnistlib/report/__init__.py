@@ -1,21 +1,13 @@
 """The whole report: notebooks executed side by side, each a page of a book that opens offline."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
-import joblib
 import nbformat
 
 from mnistlib import base, plan
@@ -24,36 +16,12 @@ from mnistlib.claims import family_words, judge
 from mnistlib.comparison import by_row
 from mnistlib.config import MODELS, TITLES
 from mnistlib.dataset import load
+from mnistlib.execution import Page, run
 from mnistlib.report import book
 from mnistlib.runs import load_all
 
-# papermill, until standard input ends; a kernel ends by itself when its papermill has gone
-PAPERMILL = """import json, os, sys, threading
-from papermill import execute_notebook
-from papermill.exceptions import PapermillExecutionError as Stopped
-threading.Thread(target=lambda: os._exit(len(sys.stdin.read()) + 1), daemon=True).start()
-how = {"kernel_name": "python3", "language": "python", "progress_bar": False}
-try:
-    execute_notebook(*map(json.loads, sys.argv[1:]), **how)
-except Stopped as error:
-    sys.exit(f"in cell [{error.exec_count}]: {error.ename}: {' '.join(error.evalue.split())}")"""
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
-WIDGET = "application/vnd.jupyter.widget-view+json"
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
-
-
-class Page(NamedTuple):
-    """One page: a notebook, run with some parameters; one with `runs_dir` waits for all others."""
-
-    notebook: str  # its name without the ending
-    label: str = ""  # for links
-    parameters: Mapping[str, object] = {}
-    variant: str = ""  # of pages of one notebook, ends the names of all but the first
-
-    @property
-    def slug(self) -> str:
-        """The name of the page's files."""
-        return self.notebook + self.variant
 
 
 PAGES = (
@@ -106,10 +74,10 @@ def build(
 
 
 def _variables(data_dir: str | Path | None) -> dict[str, str]:
-    """The environment of kernels, which work in other folders: a whole path to the digits."""
+    """For kernels, which work in other folders: a whole path to the digits, and one thread."""
     given = data_dir or os.environ.get("MNIST_DIR")
     digits = {"MNIST_DIR": str(expanded(given).resolve())} if given else {}
-    return {**os.environ, "OMP_NUM_THREADS": "1", **digits}
+    return {"OMP_NUM_THREADS": "1", **digits}
 
 
 def _made_from(notebooks: Path, settings: str) -> bytes:
@@ -132,71 +100,6 @@ def _begin(out: Path, made_from: bytes) -> None:
             remove = shutil.rmtree if entry.is_dir() else Path.unlink
             remove(entry)
         write_bytes(mark, made_from)
-
-
-def run(
-    pages: Sequence[Page], notebooks: Path, out: Path, folder: Path, variables: Mapping[str, str]
-) -> list[str]:
-    """Execute notebooks in this order, as many at a time as this process may use cores.
-
-    However this process ends, those that run end with it. Kernels work in `folder`, with these
-    environment variables.
-
-    Returns:
-        A line for each notebook that stopped: its name, the error and the cell.
-    """
-    watched, ours = os.pipe()  # nothing is ever written: its end is what all processes wait for
-    options = {"cwd": folder, "env": variables, "stdin": watched}
-    work = partial(_execute, notebooks, out, options)
-    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
-        try:
-            return [story for story in pool.map(work, pages) if story]
-        finally:
-            os.close(ours)
-            os.close(watched)
-
-
-def _execute(notebooks: Path, out: Path, options: Mapping[str, object], page: Page) -> str:
-    """Execute a page's notebook; returns "", or for one that stopped why, and keeps it."""
-    print(f"{page.slug} …\n", end="", flush=True)  # in one piece: threads share the line
-    began = time.monotonic()
-    source, target = notebooks / f"{page.notebook}.ipynb", out / f"{page.slug}.ipynb"
-    unfinished = target.with_suffix(".stopped.ipynb")
-    # papermill replaces what stands in braces
-    paths = [re.sub(r"([{}])", r"\1\1", str(path)) for path in (source, unfinished)]
-    given = map(json.dumps, (*paths, page.parameters))
-    call = [sys.executable, "-W", "ignore", "-c", PAPERMILL, *given]
-    ended = subprocess.run(call, **options, check=False, capture_output=True, text=True)  # noqa: S603
-    if ended.returncode:
-        reason = ended.stderr.strip().rpartition("\n")[2]
-        story = f"{source.name} stopped {reason} (up to there: {unfinished})"
-    else:
-        nbformat.write(cleaned(nbformat.read(unfinished, as_version=4)), unfinished)
-        unfinished.replace(target)
-        story = ""
-    told = story or f"done in {time.monotonic() - began:.0f} s"
-    print(f"{page.slug} {told}\n", end="", flush=True)
-    return story
-
-
-def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs from run to run, and note which sources were executed."""
-    ours = {**notebook.metadata.get("mnistlib", {}), "sources": source_hash(notebook)}
-    language = notebook.metadata.get("language_info", {})
-    kept = {"kernelspec": book.KERNEL, "language_info": language, "mnistlib": ours}
-    notebook.metadata = nbformat.from_dict(kept)
-    for cell in notebook.cells:
-        for name in ("papermill", "execution"):
-            cell.metadata.pop(name, None)
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
-    return notebook
-
-
-def source_hash(notebook: nbformat.NotebookNode) -> str:
-    """sha256 over the sources of all code cells: it differs where outputs may be out of date."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return sha256("\0".join(sources).encode()).hexdigest()
 
 
 def refresh(names: Sequence[str] = ()) -> None:

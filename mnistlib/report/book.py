@@ -22,11 +22,10 @@ from sphinx.application import Sphinx
 
 from mnistlib.base import write_bytes
 from mnistlib.comparison import headline, readable
+from mnistlib.execution import KERNEL, Page
 from mnistlib.notebook import NAME, SAMPLE, plain
 from mnistlib.runs import Run, load_all
 
-# as JupyterLab writes it: another one makes a notebook look changed when it is opened
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 FOLDER = Path(__file__).parent
 HERO = "05_accuracy.png"  # the picture of the first page
 SETTINGS = {  # Sphinx's and its extensions'
@@ -70,7 +69,7 @@ def _ours(part: NotebookNode) -> dict:
     return part.get("metadata", {}).get("mnistlib", {})
 
 
-def write(out: Path, pages: Sequence) -> Path:
+def write(out: Path, pages: Sequence[Page]) -> Path:
     """Write the pages whose notebooks are there, and the index; returns its path."""
     paths = [(page, out / f"{page.slug}.ipynb") for page in pages]
     book = [(page, nbformat.read(path, as_version=4)) for page, path in paths if path.exists()]
@@ -90,7 +89,7 @@ def write(out: Path, pages: Sequence) -> Path:
     return out / "index.html"
 
 
-def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
+def index(runs: Sequence[Run], book: Sequence[tuple[Page, NotebookNode]]) -> str:
     """The report's first page, in Markdown; without runs, it only lists the pages."""
     parts = []
     if runs:
@@ -109,7 +108,7 @@ def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
     )
 
 
-def _card(page, notebook: NotebookNode) -> str:
+def _card(page: Page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
     options = f"link: {page.slug}", "link-type: doc"
     return _directive("grid-item-card", title, page.label, *options, fence="`" * 5)
@@ -134,7 +133,7 @@ def _picture(directive: str, name: str, picture: NotebookNode, caption: str = ""
     return _directive(directive, f"figures/{name}", caption, *options)
 
 
-def _prepared(page, notebook: NotebookNode) -> str:
+def _prepared(page: Page, notebook: NotebookNode) -> str:
     """A page's notebook as Sphinx gets it."""
     cells = [part for cell in notebook.cells for part in _parts(cell)]
     if "model" in page.parameters:  # pages of one notebook are told apart in links and search
