@@ -53,12 +53,12 @@ def run(
     with get_context("spawn").Pool(workers, _prepare, (variables,)) as pool:
         for slug, seconds, story in pool.imap_unordered(work, pages):
             print(f"{slug} {story or f'done in {seconds:.0f} s'}", flush=True)
-            stories += [story] * bool(story)
-    return stories
+            stories.append(story)
+    return [story for story in stories if story]
 
 
 def _prepare(variables: Mapping[str, str]) -> None:
-    """What a worker does first: it will end with its parent, and a kernel ends with its worker."""
+    """What a worker does first: it will end with its parent, and its kernel with it."""
     Thread(target=lambda: os._exit(parent_process().join() or 1), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent acts
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error

@@ -104,13 +104,7 @@ def do_report(folder: Path) -> None:
     report.build(folder / "report", pages=pages, notebooks=folder / "notebooks")
 
 
-WORK = {
-    "download": do_download,
-    "cache": do_cache,
-    "train": do_train,
-    "study": do_study,
-    "report": do_report,
-}
+WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train, do_study, do_report)}
 FINISHED = {"download": "raw/[!.]*.gz", "cache": "cache/[!.]*", "report": "report/[!.]*.html"}
 
 
