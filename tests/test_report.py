@@ -59,6 +59,7 @@ def made(tmp_path_factory):
     prose = "<script>evil()</script>\n\n```{raw} html\n<script>evil()</script>\n```\n\n"
     prose += "[ours](01_good_mlp.ipynb), [web](https://example.org/), $k^2$, "
     prose += "$\\foo{<script>evil()}$, $\\text{<script>evil()}$\n\n"
+    prose += r"$$\begin{array}{lr} a & 1 \\ \hline b & 2{,}000 \end{array}$$" + "\n\n"
     secret = f"{'../' * 20}{folder}/secret.py"  # from wherever Sphinx works
     prose += f"[a]({secret}), ![b]({secret}), {{download}}`{secret}`, [c]\n\n[c]: {secret}\n\n"
     (folder / "secret.py").touch()
@@ -96,6 +97,8 @@ def test_a_page_shows_figures_boxes_tables_parameters_and_formulas(made):
     assert 'seed</span> <span class="o">=</span> <span class="mi">3' in html
     assert html.count("<summary") == 4  # folded: parameters, and what begins with imports
     assert "<msup>" in html
+    assert html.count("<mtr>") == 2
+    assert "border-top" in html  # the array's line
     assert (made.out / "figures" / "01_a.png").exists()
     downloaded = made.out / "_sources" / "01_good_mlp.ipynb"
     assert downloaded.read_bytes() == (made.out / "01_good_mlp.ipynb").read_bytes()

@@ -15,8 +15,7 @@ from tempfile import TemporaryDirectory
 import bleach
 import nbformat
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from math_core import LatexError, LatexToMathML
 from nbformat import NotebookNode, v4
 from sphinx.application import Sphinx
 
@@ -50,6 +49,7 @@ SHOWN = ("text/html", "text/markdown", "image/png", "text/latex", "text/plain") 
 TABLE = ("table", "thead", "tbody", "tr", "th", "td")
 SPANS = {"table": ["class"], "th": ["colspan", "rowspan"]}
 WORDS = re.compile(r"<td>(?=[A-Za-z])|<t[dh]>(?=[^<]{24})")  # no number: at the left, may break
+TEX = LatexToMathML()
 
 
 def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
@@ -185,8 +185,8 @@ def _draw(writer, node: nodes.Node) -> None:
     """Write a formula as MathML, which browsers draw; what does not parse stays TeX."""
     block = isinstance(node, nodes.math_block)
     try:
-        html = tex2mathml(node.astext(), as_block=block)
-    except MathError:
+        html = TEX.convert_with_local_state(node.astext(), displaystyle=block)
+    except LatexError:
         html = f"<code>{escape(node.astext())}</code>"
     writer.body.append(f'<div class="formula" tabindex="0">{html}</div>' if block else html)
     raise nodes.SkipNode
