@@ -13,10 +13,7 @@ from pathlib import Path
 from mnistlib import base
 from mnistlib.base import UserError, expanded
 
-DATA = (
-    "folder with the digits or their archives (default: $MNIST_DIR, data/raw, a download, and "
-    "where none of them answers, the built-in sample)"
-)
+DATA = "folder with the digits or archives (default: $MNIST_DIR, data/raw, a download, the sample)"
 MODEL = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
 THREADS = "of the CPU (default: 1; more give other bits)"
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from mnistlib import base
-from mnistlib.__main__ import main
 from mnistlib.base import UserError, own_output, write_bytes
 
 KEPT = [base.RUNS, base.RUNS / "tuning", base.WEIGHTS, base.FIGURES / "new"]
@@ -23,32 +22,18 @@ def test_other_digits_stay_out_of_what_git_keeps(out, tiny, tmp_path):
         assert own_output(free, tiny) == free
 
 
-def failing(monkeypatch, method, error):
+@pytest.mark.parametrize(
+    ("method", "error"), [("write_bytes", FULL), ("replace", KeyboardInterrupt())]
+)
+def test_a_file_is_put_in_place_whole_or_not_at_all(method, error, tmp_path, monkeypatch):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(Path, method, fail)
-
-
-@pytest.mark.parametrize(
-    ("method", "error"),
-    [("write_bytes", FULL), ("replace", FULL), ("replace", KeyboardInterrupt())],
-)
-def test_a_file_is_put_in_place_whole_or_not_at_all(method, error, tmp_path, monkeypatch):
     path = write_bytes(tmp_path / "a" / "b.txt", b"old")
-    failing(monkeypatch, method, error)
+    monkeypatch.setattr(Path, method, fail)
     with pytest.raises(type(error)) as caught:
         write_bytes(path, b"new")
     if error is FULL:
         assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_full_disk_is_one_line_on_the_command_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("MNIST_DIR", raising=False)
-    failing(monkeypatch, "write_bytes", FULL)
-    assert main(["train", "mlp", "--epochs", "1", "--out", str(tmp_path)]) == 2
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"mnistlib: error: {tmp_path}")
-    assert last.endswith(": No space left on device")

@@ -163,38 +163,31 @@ def test_however_a_report_is_stopped_its_kernels_end_and_it_goes_on(tmp_path, mo
     build(out, pages=pages, notebooks=tmp_path)
     assert {quick.stat().st_mtime_ns} == times
     assert (out / "01_waits.ipynb").exists()
+    assert (out / MARK).read_bytes() == b""  # the next one starts anew
 
 
-def test_an_unfinished_report_is_made_anew_if_what_it_is_made_from_has_changed(
-    tmp_path, monkeypatch
-):
-    def first_page_only(pages, *_):
-        began[:] = [page.slug for page in pages]
-        (tmp_path / "out" / f"{began[-1]}.ipynb").touch()
+def test_what_is_unfinished_stays_unless_what_it_is_made_from_has_changed(tmp_path, monkeypatch):
+    def stays(digits, seed=0):
+        """Whether a page is there where the pages that are missing would be made."""
+        monkeypatch.setattr(report, "load", lambda _: SimpleNamespace(fingerprint=digits))
+        with suppress(KeyboardInterrupt):
+            build(out, pages=[Page("01_a", "A", {"seed": seed})], notebooks=tmp_path)
+        stayed = (out / "page").exists()
+        (out / "page").touch()
+        return stayed
+
+    def stop(*_):
         raise KeyboardInterrupt
 
-    def begins(seed, digits):
-        monkeypatch.setattr(report, "load", lambda _: SimpleNamespace(fingerprint=digits))
-        pages = [Page("01_a", "A", {"seed": seed}), Page("02_b", "B")]
-        with suppress(KeyboardInterrupt):
-            build(tmp_path / "out", pages=pages, notebooks=tmp_path)
-        return began
-
-    began, both = [], ["02_b", "01_a"]
-    monkeypatch.setattr(report, "run", first_page_only)
-    monkeypatch.setattr(book, "write", lambda *_: "index.html")
-    for name in both:
-        write(tmp_path / f"{name}.ipynb")
-    for settings in ((0, "old"), (1, "old"), (1, "new")):
-        assert begins(*settings) == both
-        assert begins(*settings) == ["02_b"]
-    write(tmp_path / "02_b.ipynb", "2")
-    assert begins(1, "new") == both
-    monkeypatch.setattr(report, "run", lambda *_: [])
-    begins(1, "new")
-    monkeypatch.setattr(report, "run", first_page_only)
-    assert begins(1, "new") == both  # that one was whole
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {MARK, "01_a.ipynb"}
+    out = tmp_path / "out"
+    write(tmp_path / "01_a.ipynb")
+    monkeypatch.setattr(report, "run", stop)
+    assert [stays("old"), stays("old"), stays("new"), stays("new")] == [False, True, False, True]
+    assert [stays("new", seed=1), stays("new", seed=1)] == [False, True]
+    write(tmp_path / "01_a.ipynb", "2")
+    assert [stays("new", seed=1), stays("new", seed=1)] == [False, True]
+    (out / MARK).write_bytes(b"")  # as after a whole report
+    assert not stays("new", seed=1)
 
 
 def test_digits_travel_as_a_whole_path(tmp_path, monkeypatch):

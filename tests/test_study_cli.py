@@ -40,23 +40,9 @@ def started(folder, out, *more):
     )
 
 
-def wait_for(condition, limit=60):
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def records(out):
     """When each was written, by path."""
     return {path: path.stat().st_mtime_ns for path in out.glob("*/seed-*.json")}
-
-
-def is_alive(process):
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def assert_undisturbed(runs, data):
@@ -72,14 +58,17 @@ def test_a_stopped_study_keeps_its_runs_and_a_restart_makes_the_rest(folder, tmp
     options = ["--only", "mlp", "--seeds", f"0-{SEEDS - 1}", "--epochs", str(EPOCHS), "--jobs", "2"]
     for how in ("kill -9", "Ctrl-C"):
         driver = started(folder, out, *options)
-        wait_for(lambda: len(records(out)) > len(kept))  # noqa: B023
+        while len(records(out)) == len(kept):
+            assert driver.poll() is None
+            time.sleep(0.02)
         workers = psutil.Process(driver.pid).children(recursive=True)
         if how == "kill -9":
             driver.kill()
         else:
             os.killpg(driver.pid, signal.SIGINT)  # what a terminal does: to workers as well
         _, err = driver.communicate(timeout=30)
-        wait_for(lambda: not any(map(is_alive, workers)), limit=20)  # noqa: B023
+        _, alive = psutil.wait_procs(workers, timeout=20)
+        assert alive == []
         assert kept.items() <= records(out).items()
         kept = records(out)
         assert len(kept) < SEEDS
