@@ -52,7 +52,7 @@ def run(
     workers = max(1, min(len(pages), cpu_count()))
     with get_context("spawn").Pool(workers, _prepare, (variables,)) as pool:
         for slug, seconds, story in pool.imap_unordered(work, pages):
-            print(f"{slug} {story or f'done in {seconds:.0f} s'}", flush=True)
+            print(story or f"{slug} done in {seconds:.0f} s", flush=True)
             stories.append(story)
     return [story for story in stories if story]
 
@@ -79,7 +79,7 @@ def _execute(notebooks: Path, out: Path, folder: Path, page: Page) -> tuple[str,
     except PapermillExecutionError as error:
         reason = f"in cell [{error.exec_count}]: {error.ename}: {' '.join(error.evalue.split())}"
         story = f"{source.name} stopped {reason} (up to there: {unfinished})"
-    except (OSError, RuntimeError) as error:  # such as a kernel that has died
+    except (OSError, RuntimeError, ValueError) as error:  # such as a kernel that has died
         story = f"{source.name} stopped: {type(error).__name__}: {error}"
     return page.slug, time.monotonic() - began, story
 

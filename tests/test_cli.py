@@ -17,42 +17,35 @@ def folder(tiny, tmp_path_factory):
     return folder
 
 
-def test_train_prints_a_line_an_epoch_and_writes_record_weights_and_curves(
-    folder, tmp_path, capsys
+def test_training_that_was_stopped_goes_on_and_writes_record_weights_and_curves(
+    folder, tmp_path, capsys, monkeypatch
 ):
-    out = tmp_path / "out"
-    options = ["--epochs", "2", "--seed", "4", "--data", str(folder), "--out", str(out)]
-    assert main(["train", "mlp", *options]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    (run,) = load_all(out / "runs")
-    assert (run.recipe.epochs, run.seed) == (2, 4)
-    for number, line in enumerate([x for x in lines if x.startswith("epoch")]):
-        assert f"train loss {run.history['train_loss'][number]:.4f}" in line
-        assert f"test loss {run.history['test_loss'][number]:.4f}" in line
-        assert f"accuracy {run.history['test_accuracy'][number]:.2%}" in line
-    assert len(list((out / "weights").glob("*.safetensors"))) == 1
-    assert next((out / "figures").glob("*_curves.png")).read_bytes().startswith(b"\x89PNG")
-
-
-def test_training_that_was_stopped_goes_on(folder, tmp_path, capsys, monkeypatch):
-    call = ["train", "mlp", "--epochs", "3", "--data", str(folder), "--out", str(tmp_path)]
+    call = ["train", "mlp", "--epochs", "3", "--seed", "4"]
+    call += ["--data", str(folder), "--out", str(tmp_path)]
 
     def stop(number, values):
         if number == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnistlib.commands._print_epoch", stop)
-    assert main(call) == 130
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistlib.commands._print_epoch", stop)
+        assert main(call) == 130
     (aside,) = (tmp_path / "runs" / "unfinished").iterdir()
-    capsys.readouterr()
-    assert main(call) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert f"going on from {aside}" in lines
-    assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch   3"]
-    assert not aside.exists()
-    assert main(call) == 0  # nothing is left to go on from: anew, to the same record
-    assert len(load_all(tmp_path / "runs")) == 1
+    for again in (f"going on from {aside}", "epoch   1"):  # at last, there is nothing to go on from
+        capsys.readouterr()
+        assert main(call) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert told[1].startswith(again)
+        (run,) = load_all(tmp_path / "runs")
+        values = {name: curve[-1] for name, curve in run.history.items()}
+        (line,) = [line for line in told if line.startswith("epoch   3")]
+        assert f"train loss {values['train_loss']:.4f}" in line
+        assert f"test loss {values['test_loss']:.4f}" in line
+        assert f"accuracy {values['test_accuracy']:.2%}" in line
+        assert not aside.exists()
+    assert (run.recipe.epochs, run.seed) == (3, 4)
+    assert len(list((tmp_path / "weights").glob("*.safetensors"))) == 1
+    assert next((tmp_path / "figures").glob("*_curves.png")).read_bytes().startswith(b"\x89PNG")
 
 
 def test_digits_in_a_folder_of_any_name_can_be_trained_on(tiny, tmp_path):
