@@ -12,14 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from statistics import median
 
-import matplotlib.pyplot as plt
 from tqdm import tqdm
 
-from mnistlib import base, plots, runs
+from mnistlib import base, runs
 from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
-from mnistlib.stats import wilson
 from mnistlib.study import StudyError, on_ctrl_c, study
 from mnistlib.train import fit, initial, pick_device
 
@@ -34,6 +32,8 @@ def train_one(options: Namespace) -> None:
     Raises:
         UserError: an option makes no sense, or `out` is where git keeps results on MNIST.
     """
+    from mnistlib.stats import wilson  # slow to import, and no study needs it
+
     within("seed", options.seed, 0, 2**32 - 1)  # before the digits: mistakes answer at once
     within("threads", options.threads, 1, 1024)
     pick_device(options.device)
@@ -74,6 +74,10 @@ def _print_epoch(number: int, values: dict) -> None:
 
 
 def _curves(run: runs.Run) -> bytes:
+    import matplotlib.pyplot as plt
+
+    from mnistlib import plots
+
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     plots.learning_curves(run.history, axes, run.recipe.model)
     words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
