@@ -66,8 +66,8 @@ def test_a_stopped_study_keeps_its_runs_and_a_restart_makes_the_rest(folder, tmp
             driver.kill()
         else:
             os.killpg(driver.pid, signal.SIGINT)  # what a terminal does: to workers as well
-        _, err = driver.communicate(timeout=30)
-        _, alive = psutil.wait_procs(workers, timeout=20)
+        _, err = driver.communicate(timeout=60)
+        _, alive = psutil.wait_procs(workers, timeout=60)
         assert alive == []
         assert kept.items() <= records(out).items()
         kept = records(out)
