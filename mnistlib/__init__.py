@@ -19,7 +19,9 @@ The rooms, in the order of the data's way; each imports only from those above it
     plots       arrays in, axes out
     notebook    what notebooks call: check() parameters, show() figures
     bench       how fast, beside the usual ways
-    report      notebooks executed, and written as a book of pages
+    commands    what train and study do on the command line
+    execution   notebooks executed side by side
+    report      what came of them, written as a book of pages
 """
 
 import os

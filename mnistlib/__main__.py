@@ -7,38 +7,25 @@ import argparse
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from mnistlib import base
-from mnistlib.base import UserError, expanded, within
+from mnistlib.base import UserError, expanded
 
-DATA = {
-    "metavar": "PATH",
-    "help": "folder with the digits or their archives (default: $MNIST_DIR, data/raw, a download, "
-    "and where none of them answers, the built-in sample)",
-}
-EPOCHS = {"type": int, "help": "instead of the recipe's"}
-THREADS = {"type": int, "default": 1, "help": "of the CPU (default: 1; more give other bits)"}
-
-
-def out(default: str, what: str = "where to write", metavar: str = "DIR") -> dict:
-    """The option --out, with a default below the project's folder."""
-    words = f"{what} (default: {default})"
-    return {"type": Path, "default": base.ROOT / default, "metavar": metavar, "help": words}
+DATA = "folder with the digits or archives (default: $MNIST_DIR, data/raw, a download, the sample)"
+MODEL = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
+THREADS = "of the CPU (default: 1; more give other bits)"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, 2 for a mistake that has a message, 130 after Ctrl-C.
-
-    141 where the reader of its output has gone.
-    """
+    """Run one command; returns 0, 1 or 2 for what failed, 130 after Ctrl-C, 141 if nobody reads."""
     options = _parser().parse_args(arguments)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: _say(f"warning: {_line(message)}", 0)
-            for name in ("data", "out"):
-                if value := getattr(options, name, None):
-                    setattr(options, name, type(value)(expanded(value)))
+            if getattr(options, "out", None):
+                options.out = expanded(options.out)
             code = options.run(options) or 0
             sys.stdout.flush()  # an error in this shows here rather than at the very end
             return code
@@ -51,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         named = f"{error.filename}: " if error.filename else ""
         return _say(f"error: {named}{error.strerror or _line(error) or type(error).__name__}", 2)
     except KeyboardInterrupt:
-        return _say("stopped; files that were finished stay", 130)
+        return _say("stopped; what was finished stays, and the same command makes the rest", 130)
 
 
 def _line(message: object) -> str:
@@ -63,46 +50,22 @@ def _say(line: str, code: int) -> int:
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse's, where a mistake is one line that says where help is."""
-
-    def error(self, message: str) -> None:
-        self.exit(2, f"mnistlib: error: {message}; see {self.prog} --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    about = "LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST."
-    parser = _Parser(prog="python -m mnistlib", description=about)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (run, about, options) in COMMANDS.items():
-        command = commands.add_parser(name, help=about, description=about)
-        command.set_defaults(run=run)
-        for option, how in options.items():
-            command.add_argument(option, **how)
-    return parser
-
-
-def _report(options: argparse.Namespace) -> int:
+def _report(options: argparse.Namespace) -> None:
     from mnistlib.report import build
 
-    return build(out=options.out, data_dir=options.data)
+    build(options.out, options.data)
 
 
 def _train(options: argparse.Namespace) -> None:
-    within("seed", options.seed, 0, 2**32 - 1)  # before the slow imports: it answers at once
-    within("threads", options.threads, 1, 1024)
-    from mnistlib.config import recipe
-    from mnistlib.session import train_and_save
+    from mnistlib.commands import train_one
 
-    changes = {} if options.epochs is None else {"epochs": options.epochs}
-    how = options.seed, options.data, options.out, options.device, options.threads
-    train_and_save(recipe(options.model, **changes), *how)
+    train_one(options)
 
 
 def _study(options: argparse.Namespace) -> int:
-    from mnistlib.study_command import command
+    from mnistlib.commands import make_study
 
-    return command(options)
+    return make_study(options)
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -135,76 +98,61 @@ def _bench(options: argparse.Namespace) -> None:
     bench(load(options.data), options.only, options.out, **{**usual, **changes})
 
 
-COMMANDS = {  # what it does, in words, and its options as argparse has them
-    "report": (
-        _report,
-        "run the notebooks and write the report as HTML",
-        {"--data": DATA, "--out": out("out/report")},
-    ),
-    "train": (
-        _train,
-        "train one model; write its record and its curves",
-        {
-            "model": {
-                "nargs": "?",
-                "default": "lenet5",
-                "help": "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own",
-            },
-            "--data": DATA,
-            "--epochs": EPOCHS,
-            "--seed": {"type": int, "default": 0, "help": "of weights, order and distortions"},
-            "--device": {"default": "auto", "help": "cpu, cuda, … (default: a GPU if any)"},
-            "--threads": THREADS,
-            "--out": out("out"),
-        },
-    ),
-    "study": (
-        _study,
-        "make the runs behind the report that are missing, several at a time",
-        {
-            "--data": DATA,
-            "--only": {
-                "nargs": "+",
-                "metavar": "ROW",
-                "help": 'such as mlp "lenet5 + dropout"; --dry-run lists',
-            },
-            "--seeds": {"default": "0-9", "help": "such as 10-29, or one (default: 0-9)"},
-            "--epochs": {"type": int, "help": "instead of the recipes', for trying out"},
-            "--jobs": {"type": int, "help": "runs at a time here (default: one a core)"},
-            "--backend": {"choices": ("loky", "dask"), "help": "processes here, or Dask"},
-            "--scheduler": {"metavar": "ADDRESS", "help": "of a Dask cluster, as tcp://host:8786"},
-            "--dry-run": {"action": "store_true", "help": "say what would run, and how long"},
-            "--out": {
-                "type": Path,
-                "metavar": "DIR",
-                "help": "of records (default: data/runs; for other digits or epochs out/runs)",
-            },
-        },
-    ),
-    "data": (_data, "show which digits are found, where, and their checksums", {"--data": DATA}),
-    "export": (
-        _export,
-        "write train.tar and test.tar of {id}_{label}.png",
-        {
-            "--data": DATA,
-            "--overwrite": {"action": "store_true", "help": "replace archives that exist"},
-            "--out": out("out/export"),
-        },
-    ),
-    "bench": (
-        _bench,
-        "time training and reading beside the usual ways",
-        {
-            "--data": DATA,
-            "--quick": {"action": "store_true", "help": "fewer batches and repetitions"},
-            "--batches": {"type": int, "help": "of 64 images a repetition"},
-            "--repetitions": {"type": int, "help": "of each contestant"},
-            "--threads": THREADS,
-            "--only": {"nargs": "+", "metavar": "NAME", "help": "a wrong one lists the names"},
-            "--out": out("out/bench.json", metavar="FILE"),
-        },
-    ),
-}
+class _Parser(argparse.ArgumentParser):
+    """argparse's, where a mistake is one line that says where help is."""
+
+    def error(self, message: str) -> None:
+        self.exit(2, f"mnistlib: error: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST."
+    parser = _Parser(prog="python -m mnistlib", description=about)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _command(commands, _report, "run the notebooks and write the report as HTML", "out/report")
+    _command(commands, _data, "show which digits are found, where, and their checksums")
+
+    add = _command(commands, _train, "train one model; write its record and its curves", "out")
+    add("model", nargs="?", default="lenet5", help=MODEL)
+    add("--epochs", type=int, help="instead of the recipe's")
+    add("--seed", type=int, default=0, help="of weights, order and distortions")
+    add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
+    add("--threads", type=int, default=1, help=THREADS)
+
+    add = _command(commands, _study, "make the runs behind the report that are missing")
+    add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
+    add("--seeds", default="0-9", help="such as 10-29, or one (default: 0-9)")
+    add("--epochs", type=int, help="instead of the recipes', for trying out")
+    add("--jobs", type=int, help="runs at a time here (default: one a core)")
+    add("--backend", choices=("loky", "dask"), help="processes here, or Dask")
+    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://host:8786")
+    add("--dry-run", action="store_true", help="say what would run, and how long")
+    add("--out", type=Path, help="of records (data/runs; for other digits or epochs out/runs)")
+
+    about = "write train.tar and test.tar of {id}_{label}.png"
+    add = _command(commands, _export, about, "out/export")
+    add("--overwrite", action="store_true", help="replace archives that exist")
+
+    about = "time training and reading beside the usual ways"
+    add = _command(commands, _bench, about, "out/bench.json")
+    add("--quick", action="store_true", help="fewer batches and repetitions")
+    add("--batches", type=int, help="of 64 images a repetition")
+    add("--repetitions", type=int, help="of each contestant")
+    add("--threads", type=int, default=1, help=THREADS)
+    add("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
+    return parser
+
+
+def _command(commands, run: Callable, about: str, out: str = "") -> Callable:
+    """Add a command with --data and, if it writes, --out; returns what adds one more option."""
+    parser = commands.add_parser(run.__name__[1:], help=about, description=about)
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--data", metavar="PATH", help=DATA)
+    if out:
+        add("--out", type=Path, default=base.ROOT / out, help=f"where to write (default: {out})")
+    return add
+
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):

@@ -30,8 +30,7 @@ class UserError(ValueError):
 
 
 class DataError(UserError):
-    """A file that is not what it should be; its message names the file, what was found, what was
-    expected and the way out."""
+    """A file is not what it should be: says which, what was found and expected, and the way out."""
 
 
 class TrainingError(UserError):
@@ -68,11 +67,7 @@ def shown(name: object) -> str:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with ~ replaced by the home folder.
-
-    Raises:
-        DataError: there is no such user.
-    """
+    """The path with ~ replaced by the home folder, or DataError where there is no such user."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -81,11 +76,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def expect_writable(folder: Path) -> Path:
-    """Return `folder` if files can be put there; for work of minutes, before it begins.
-
-    Raises:
-        UserError: it is a file or lies in one, or this user may not write there.
-    """
+    """Return `folder` if files can be put there, else raise UserError, before work of minutes."""
     there = folder.absolute()
     while not os.path.lexists(there):
         there = there.parent
@@ -95,29 +86,18 @@ def expect_writable(folder: Path) -> Path:
     raise UserError(f"{shown(folder)}: {shown(there)} {found}; give another")
 
 
-def own_output(
-    out_dir: str | Path,
-    data,
-    parts: tuple[str, ...] = ("runs", "weights", "figures"),
-) -> Path:
-    """Return `out_dir` if what these digits make may be written there.
-
-    Args:
-        out_dir: a folder.
-        data: the digits, as from dataset.load; MNIST may be written anywhere.
-        parts: the folders below `out_dir` that will be written as well.
+def own_output(out_dir: str | Path, data) -> Path:
+    """Return `out_dir` if what these digits make may be written there, in it or in parts of it.
 
     Raises:
-        UserError: the digits are not MNIST, and `out_dir` or one of `parts` is, or lies in,
-            data/runs, data/weights or figures, which hold what git keeps of MNIST.
+        UserError: the digits, as from dataset.load, are not MNIST, and something would come to lie
+            in data/runs, data/weights or figures, which hold what git keeps of MNIST.
     """
-    for target in [Path(out_dir), *(Path(out_dir) / part for part in parts)]:
+    for target in (Path(out_dir) / part for part in ("", "runs", "weights", "figures")):
         kept = any(target.resolve().is_relative_to(place) for place in (RUNS, WEIGHTS, FIGURES))
         if kept and data.name != "MNIST":
-            raise UserError(
-                f"{target}: holds results on MNIST only, and these digits are {data.name}; "
-                "give another folder, such as out"
-            )
+            found = f"holds results on MNIST only, and these digits are {data.name}"
+            raise UserError(f"{target}: {found}; give another folder, such as out")
     return Path(out_dir)
 
 

@@ -4,7 +4,6 @@ papermill passes on what it is given: `-p modle mlp` sets a variable that nobody
 `-p epochs three` a string. So each notebook checks, and stops with one line.
 """
 
-import ast
 import base64
 import io
 import re
@@ -31,12 +30,14 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
 
     Args:
         namespace: the notebook's `globals()`.
-        rules: one for each of its parameters, such as whole(): what gets a value and returns it.
+        rules: one for each parameter, such as whole(): what gets a value and returns it.
 
     Raises:
         UserError: papermill was given a name that is no parameter, or a rule refuses a value.
     """
-    for name in _injected(namespace):
+    injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
+    # --inject-paths of papermill sets PAPERMILL_…, which is no mistake
+    for name in re.findall(r"^(?!PAPERMILL_)(\w+) =", "\n".join(injected), re.M):
         pick("parameter", name, rules)
     given = {}
     for name, rule in rules.items():
@@ -45,14 +46,6 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
         except UserError as error:
             raise UserError(f"{name}={namespace[name]!r}: {error}") from None
     return SimpleNamespace(**given)
-
-
-def _injected(namespace: Mapping[str, object]) -> list[str]:
-    """Names that papermill was given, by the cells run so far; what --inject-paths sets is none."""
-    cells = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
-    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell))]
-    names = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    return [name for name in names if not name.startswith("PAPERMILL_")]
 
 
 def whole(maximum: int = 2**32 - 1) -> Rule:
@@ -86,8 +79,7 @@ def folder(default: str | Path | None = None, exists: bool = False) -> Rule:
 def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = None) -> None:
     """Display a figure with its caption below it, close it and, with a folder, save it as PNG.
 
-    Call it in the last line of a cell. Alt text and name travel in the output's metadata, from
-    where the report's pages take them; viewers that cannot draw show the alt text instead.
+    Call it in a cell's last line. Alt text and name travel in the output's metadata, to the pages.
 
     Args:
         fig: any matplotlib figure.
@@ -105,7 +97,7 @@ def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = No
         raise UserError(f"figure {name} has no caption or no alt text; state what can be seen")
     buffer = io.BytesIO()
     look = {"dpi": DPI, "bbox_inches": "tight", "facecolor": "white"}
-    fig.savefig(buffer, format="png", metadata={"Software": None}, **look)  # no date, no version
+    fig.savefig(buffer, metadata={"Software": None}, **look)  # no date, no version
     pyplot.close(fig)
     png = buffer.getvalue()
     if save_to is not None:

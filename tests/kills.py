@@ -16,54 +16,44 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import cache, partial
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-import nbformat
 import numpy as np
-from nbformat import v4
 
-from mnistlib import base, runs
+# each work imports what is slow by itself, so that it is not killed in imports only
+from mnistlib import base
 from mnistlib.base import write_bytes
-from mnistlib.config import recipe
 from mnistlib.dataset import DigitData, download, export, files, sample
 from mnistlib.dataset.digits import dump
 
-NAMES = ["train-images", "train-labels"]
-EPOCHS = 8
+EPOCHS = 5
 
 
 @cache
 def digits() -> DigitData:
     """A few hundred digits, the same for everybody."""
     data = sample()
-    return replace(
-        data, train=data.train.take(range(600), "few"), test=data.test.take(range(99), "few")
-    )
+    few = {part: getattr(data, part).take(range(300), "few") for part in ("train", "test")}
+    return replace(data, **few)
 
 
 @cache
 def contents() -> dict[str, bytes]:
-    """What the mirror has, by name."""
-    arrays = sample().train.images, sample().train.labels
-    return {name: dump(array) for name, array in zip(NAMES, arrays, strict=True)}
-
-
-def packed(content: bytes) -> bytes:
-    """As the mirror has it, the same at any time."""
-    return gzip.compress(content, 1, mtime=0)
+    """What the mirror has, by name, the same at any time."""
+    arrays = {"images.gz": digits().train.images, "labels.gz": digits().train.labels}
+    return {name: gzip.compress(dump(array), 1, mtime=0) for name, array in arrays.items()}
 
 
 def do_download(folder: Path) -> None:
     """Fetch two files from the mirror, whose address stands in a file."""
-    mirror = (folder / "mirror").read_text()
-    digests = {name: sha256(packed(content)).hexdigest() for name, content in contents().items()}
-    download(folder / "raw", [mirror], digests)
+    hashes = {name[:-3]: sha256(content).hexdigest() for name, content in contents().items()}
+    download(folder / "raw", [(folder / "address").read_text()], hashes)
 
 
 def do_cache(folder: Path) -> None:
@@ -75,6 +65,8 @@ def do_cache(folder: Path) -> None:
 
 def do_train(folder: Path) -> None:
     """One run with a checkpoint after each epoch."""
+    from mnistlib import runs
+    from mnistlib.config import recipe
     from mnistlib.train import fit
 
     given = recipe("lenet5_reg", epochs=EPOCHS, dropout=0.1)
@@ -85,6 +77,7 @@ def do_train(folder: Path) -> None:
 
 def do_study(folder: Path) -> None:
     """Six short runs, two at a time."""
+    from mnistlib.config import recipe
     from mnistlib.study import study
 
     recipes = [recipe("mlp", epochs=epochs) for epochs in (1, 2, 3)]
@@ -93,48 +86,40 @@ def do_study(folder: Path) -> None:
 
 def do_report(folder: Path) -> None:
     """Three small pages, one of which takes its time."""
+    import nbformat
+    from nbformat import v4
+
     from mnistlib import report
 
+    if (folder / "report" / "index.html").exists():  # a whole report would be made anew
+        return
     sources = ["print(6 * 7)", "import time; time.sleep(0.3); print('slept')", "print('last')"]
     pages = [report.Page(f"0{number}_page", "A page") for number in range(len(sources))]
     for page, source in zip(pages, sources, strict=True):
-        _write_notebook(folder / "notebooks" / f"{page.notebook}.ipynb", source)
-    if not (folder / "report" / "index.html").exists():  # a whole report would be made anew
-        report.build(folder / "report", pages=pages, notebooks=folder / "notebooks")
+        parameters = v4.new_code_cell('out_dir = ""', id="a", metadata={"tags": ["parameters"]})
+        notebook = v4.new_notebook(cells=[parameters, v4.new_code_cell(source, id="b")])
+        path = folder / "notebooks" / f"{page.notebook}.ipynb"
+        if not path.exists():
+            write_bytes(path, nbformat.writes(notebook).encode())
+    report.build(folder / "report", pages=pages, notebooks=folder / "notebooks")
 
 
-def _write_notebook(path: Path, source: str) -> None:
-    """A notebook with a parameter and a cell; left alone where it is there."""
-    parameters = v4.new_code_cell('out_dir = ""', id="a", metadata={"tags": ["parameters"]})
-    cells = [parameters, v4.new_code_cell(source, id="b")]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    if not path.exists():
-        notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-        write_bytes(path, nbformat.writes(notebook).encode())
+WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train, do_study, do_report)}
+FINISHED = {"download": "raw/[!.]*.gz", "cache": "cache/[!.]*", "report": "report/[!.]*.html"}
 
 
-WORK = {
-    "download": do_download,
-    "cache": do_cache,
-    "train": do_train,
-    "study": do_study,
-    "report": do_report,
-}
-FINISHED = {"download": "raw/*.gz", "cache": "cache/*", "report": "report/*.html"}
-
-
-def broken(kind: str, folder: Path) -> str:
+def broken(folder: Path) -> str:
     """What looks finished and is not, in words; "" where all is well."""
-    if kind == "download":
-        for path in (folder / "raw").glob("*.gz"):
-            if (
-                not path.name.startswith(".")
-                and gzip.decompress(path.read_bytes()) != contents()[path.stem]
-            ):
-                return f"{path.name} is not what the mirror has"
-    for path in (folder / "runs").glob("*/*.json"):
+    import nbformat
+
+    from mnistlib import runs
+
+    for path in folder.glob(FINISHED["download"]):
+        if path.read_bytes() != contents()[path.name]:
+            return f"{path.name} is not what the mirror has"
+    for path in folder.glob("runs/*/*.json"):
         runs.load(path)
-    for path in (folder / "report").glob("0*.html"):
+    for path in folder.glob("report/0*.html"):
         if not path.read_text().rstrip().endswith("</html>"):
             return f"{path.name} is cut off"
         nbformat.validate(nbformat.read(path.with_suffix(".ipynb"), as_version=4))
@@ -143,18 +128,19 @@ def broken(kind: str, folder: Path) -> str:
 
 def finished(kind: str, folder: Path) -> set[str]:
     """The names of what is finished; it must not become less."""
-    found = folder.glob(FINISHED.get(kind, "runs/*/*.json"))
-    return {path.name for path in found if not path.name.startswith(".")}
+    return {path.name for path in folder.glob(FINISHED.get(kind, "runs/*/[!.]*.json"))}
 
 
 def result(kind: str, folder: Path) -> str:
     """What came out, without times, as text that can be compared."""
+    from mnistlib import runs
+
     if kind == "download":
         return str(sorted(finished(kind, folder)))
     if kind == "cache":
         return (folder / "found").read_text()
     if kind == "report":
-        return "\n".join(path.read_text() for path in sorted((folder / "report").glob("*.html")))
+        return "\n".join(path.read_text() for path in sorted(folder.glob(FINISHED[kind])))
     records = [asdict(run) for run in runs.load_all(folder / "runs", strict=True)]
     for record in records:
         record["history"]["seconds"] = None
@@ -166,47 +152,32 @@ def result(kind: str, folder: Path) -> str:
 def prepared(kind: str):
     """A folder with what the work needs."""
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Slow, directory=folder))
+    Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
+    (folder / "address").write_text(f"http://127.0.0.1:{server.server_port}/")
+    for name, content in contents().items():
+        (folder / name).write_bytes(content)
     try:
         if kind == "cache":
-            export(replace(sample(), test=digits().test), folder)
-        if kind == "download":
-            with _mirror() as address:
-                (folder / "mirror").write_text(address)
-                yield folder
-        else:
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _mirror():
-    """A slow mirror on loopback."""
-    answers = {f"/{name}.gz": packed(content) for name, content in contents().items()}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = answers[self.path]
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            try:
-                for start in range(0, len(body), 2**16):
-                    self.wfile.write(body[start : start + 2**16])
-                    time.sleep(0.05)
-            except OSError:
-                pass  # whoever asked was killed
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+            export(sample(), folder)
+        yield folder
     finally:
         server.shutdown()
         server.server_close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Slow(SimpleHTTPRequestHandler):
+    """A mirror that sends a little at a time."""
+
+    def copyfile(self, source, outputfile):
+        with suppress(OSError):  # whoever asked was killed
+            while piece := source.read(2**11):
+                outputfile.write(piece)
+                time.sleep(0.02)
+
+    def log_message(self, *args):
+        pass
 
 
 def start(kind: str, folder: Path) -> subprocess.Popen:
@@ -250,7 +221,7 @@ def disturbed(kind: str, wanted: str, seconds: float, chance: np.random.Generato
 def _look(kind: str, folder: Path, kept: set[str]) -> list[str]:
     lost = kept - finished(kind, folder)
     try:
-        wrong = broken(kind, folder)
+        wrong = broken(folder)
     except Exception as error:  # any is a finding
         wrong = repr(error)
     return [f"lost: {sorted(lost)}"] * bool(lost) + [wrong] * bool(wrong)

@@ -1,15 +1,12 @@
 """What notebooks call: parameters as papermill passes them on, figures, sentences."""
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import nbformat
-import nbformat.v4 as nb
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from papermill.translators import PythonTranslator
 
 from mnistlib import notebook
 from mnistlib.base import UserError
@@ -17,13 +14,15 @@ from mnistlib.model import find
 from mnistlib.notebook import check, folder, whole
 
 
-def names(*injected, **values):
-    return {"In": ["", *injected], **values}
+def names(papermill=None, **values):
+    """A notebook's globals: its parameters, of which papermill was given some."""
+    return {"In": ["", PythonTranslator.codify(papermill or {})], **values}
 
 
 def test_good_parameters_come_back_in_their_final_form(tmp_path):
+    paths = {"PAPERMILL_INPUT_PATH": "a\nx = 1", "PAPERMILL_OUTPUT_PATH": "b"}  # --inject-paths
     given = check(
-        names("# Parameters\nmodel = 'mlp'\n", model="mlp", epochs=3, runs="new", out="", x=1),
+        names({"model": "mlp", **paths}, model="mlp", epochs=3, runs="new", out="", x=1),
         model=find,
         epochs=whole(),
         runs=folder(),
@@ -33,21 +32,10 @@ def test_good_parameters_come_back_in_their_final_form(tmp_path):
 
 
 def test_a_misspelt_parameter_is_named_beside_the_right_one_in_one_line():
-    namespace = names("# Parameters\nmodle = 'mlp'\n", model="lenet5", modle="mlp")
+    namespace = names({"modle": "mlp"}, model="lenet5", modle="mlp")
     with pytest.raises(UserError, match=r"'modle'.*Did you mean 'model'.*Valid: m") as caught:
         check(namespace, model=find)
     assert len(caught.value._render_traceback_()) == 1
-
-
-@pytest.mark.parametrize("what", ["paths", "input-path", "output-path"])
-def test_paths_that_papermill_injects_are_no_parameters(what, tmp_path):
-    source = "from mnistlib.notebook import check, whole\ncheck(globals(), epochs=whole())"
-    cells = [nb.new_code_cell("epochs = 1", metadata={"tags": ["parameters"]})]
-    nbformat.write(nb.new_notebook(cells=[*cells, nb.new_code_cell(source)]), tmp_path / "a.ipynb")
-    paths = [str(tmp_path / "a.ipynb"), str(tmp_path / "b.ipynb")]
-    call = [sys.executable, "-m", "papermill", "-k", "python3", "-l", "python", f"--inject-{what}"]
-    subprocess.run([*call, *paths], check=True, capture_output=True)
-    assert "PAPERMILL_" in nbformat.read(paths[1], as_version=4).cells[1].source
 
 
 NO_NUMBERS = ("3", 3.0, True, -1, None, 2**32)

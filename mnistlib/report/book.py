@@ -6,7 +6,6 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import partial
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -22,11 +21,10 @@ from sphinx.application import Sphinx
 
 from mnistlib.base import write_bytes
 from mnistlib.comparison import headline, readable
+from mnistlib.execution import KERNEL, Page
 from mnistlib.notebook import NAME, SAMPLE, plain
 from mnistlib.runs import Run, load_all
 
-# as JupyterLab writes it: another one makes a notebook look changed when it is opened
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 FOLDER = Path(__file__).parent
 HERO = "05_accuracy.png"  # the picture of the first page
 SETTINGS = {  # Sphinx's and its extensions'
@@ -57,10 +55,8 @@ TEX = LatexToMathML()
 def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
     """What `show` left in an executed notebook, by name: the outputs of figure and caption."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    pairs = {
-        str(_ours(output).get("figure")): (output, below) for output, below in pairwise(outputs)
-    }
-    return {name: pair for name, pair in pairs.items() if NAME.fullmatch(name)}
+    named = ((_ours(output).get("figure"), (output, below)) for output, below in pairwise(outputs))
+    return {name: pair for name, pair in named if NAME.fullmatch(str(name))}
 
 
 def save_figures(notebook: NotebookNode, folder: Path) -> None:
@@ -73,7 +69,7 @@ def _ours(part: NotebookNode) -> dict:
     return part.get("metadata", {}).get("mnistlib", {})
 
 
-def write(out: Path, pages: Sequence) -> Path:
+def write(out: Path, pages: Sequence[Page]) -> Path:
     """Write the pages whose notebooks are there, and the index; returns its path."""
     paths = [(page, out / f"{page.slug}.ipynb") for page in pages]
     book = [(page, nbformat.read(path, as_version=4)) for page, path in paths if path.exists()]
@@ -93,7 +89,7 @@ def write(out: Path, pages: Sequence) -> Path:
     return out / "index.html"
 
 
-def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
+def index(runs: Sequence[Run], book: Sequence[tuple[Page, NotebookNode]]) -> str:
     """The report's first page, in Markdown; without runs, it only lists the pages."""
     parts = []
     if runs:
@@ -112,12 +108,10 @@ def index(runs: Sequence[Run], book: Sequence[tuple]) -> str:
     )
 
 
-def _card(page, notebook: NotebookNode) -> str:
+def _card(page: Page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    kept = _ours(notebook).get("outputs_from") == "runs" and "runs_dir" not in page.parameters
-    about = page.label + ", about MNIST: from the records in git" * kept
     options = f"link: {page.slug}", "link-type: doc"
-    return _directive("grid-item-card", title, about, *options, fence="`" * 5)
+    return _directive("grid-item-card", title, page.label, *options, fence="`" * 5)
 
 
 def headline_table(runs: Sequence[Run]) -> str:
@@ -139,7 +133,7 @@ def _picture(directive: str, name: str, picture: NotebookNode, caption: str = ""
     return _directive(directive, f"figures/{name}", caption, *options)
 
 
-def _prepared(page, notebook: NotebookNode) -> str:
+def _prepared(page: Page, notebook: NotebookNode) -> str:
     """A page's notebook as Sphinx gets it."""
     cells = [part for cell in notebook.cells for part in _parts(cell)]
     if "model" in page.parameters:  # pages of one notebook are told apart in links and search
@@ -187,21 +181,17 @@ def table(html: str) -> str:
     return WORDS.sub(lambda match: match[0].replace(">", ' class="words">'), html)
 
 
-def formula(tex: str, display: bool) -> str:
-    """A formula as MathML, which browsers draw by themselves; what does not parse stays TeX."""
+def _draw(writer, node: nodes.Node) -> None:
+    """Write a formula as MathML, which browsers draw; what does not parse stays TeX."""
+    block = isinstance(node, nodes.math_block)
     try:
-        html = TEX.convert_with_local_state(tex, displaystyle=display)
+        html = TEX.convert_with_local_state(node.astext(), displaystyle=block)
     except LatexError:
-        html = f"<code>{escape(tex)}</code>"
-    return f'<div class="formula" tabindex="0">{html}</div>' if display else html
-
-
-def _draw(display: bool, writer, node) -> None:
-    writer.body.append(formula(node.astext(), display))
+        html = f"<code>{escape(node.astext())}</code>"
+    writer.body.append(f'<div class="formula" tabindex="0">{html}</div>' if block else html)
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls this, since this module is one of its extensions."""
-    inline, block = ((partial(_draw, display), None) for display in (False, True))
-    app.add_html_math_renderer("mathml", inline, block)
+    app.add_html_math_renderer("mathml", (_draw, None), (_draw, None))

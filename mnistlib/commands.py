@@ -1,0 +1,147 @@
+"""What `python -m mnistlib train` and `study` do; their options are told of in __main__.py."""
+
+import re
+import signal
+import sys
+import threading
+import warnings
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from statistics import median
+
+from tqdm import tqdm
+
+from mnistlib import base, runs
+from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
+from mnistlib.config import ROWS, TITLES, Recipe, recipe
+from mnistlib.dataset import DigitData, load
+from mnistlib.study import StudyError, on_ctrl_c, study
+from mnistlib.train import fit, initial, pick_device
+
+USUAL_PACE = 1e-4  # seconds for an image, where no record tells
+
+
+def train_one(options: Namespace) -> None:
+    """Train, print a line per epoch, and write record, weights and curves below `options.out`.
+
+    A run that was stopped goes on from its last finished epoch.
+
+    Raises:
+        UserError: an option makes no sense, or `out` is where git keeps results on MNIST.
+    """
+    from mnistlib.stats import wilson  # slow to import, and no study needs it
+
+    within("seed", options.seed, 0, 2**32 - 1)  # before the digits: mistakes answer at once
+    within("threads", options.threads, 1, 1024)
+    pick_device(options.device)
+    chosen, out = recipe(options.model, **_changes(options)), expect_writable(options.out)
+    data = load(options.data)
+    own_output(out, data)
+    print(f"{TITLES[chosen.model]} on {data.name}: {len(data.train):,} training images")
+    aside = runs.unfinished(out / "runs", runs.key(chosen, options.seed, data.fingerprint))
+    if aside.exists():
+        print(f"going on from {aside}")
+    model = initial(chosen, options.seed)
+    how = {name: getattr(options, name) for name in ("seed", "device", "threads")}
+    how |= {"on_epoch": _print_epoch, "progress": sys.stderr.isatty()}
+    run = fit(chosen, data, model=model, checkpoint=aside, **how)
+    record = runs.save(run, out / "runs")
+    stem = f"{record.parent.name}-{record.stem}"
+    weights = runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")
+    aside.unlink(missing_ok=True)  # the record is safe
+    curves = write_bytes(out / "figures" / f"{stem}_curves.png", _curves(run))
+    low, high = wilson(int(run.correct.sum()), len(data.test))
+    interval = f"95 % interval {low:.2%} to {high:.2%} over {len(data.test):,} test images"
+    print(f"test accuracy after epoch {chosen.epochs}: {run.accuracy:.2%}, {interval}")
+    for path in (record, weights, curves):
+        print(f"wrote {path}")
+
+
+def _changes(options: Namespace) -> dict[str, int]:
+    return {} if options.epochs is None else {"epochs": options.epochs}
+
+
+def _print_epoch(number: int, values: dict) -> None:
+    tqdm.write(
+        f"epoch {number:3d}  "
+        f"train loss {values['train_loss']:.4f} accuracy {values['train_accuracy']:.2%}  "
+        f"test loss {values['test_loss']:.4f} accuracy {values['test_accuracy']:.2%}  "
+        f"{values['seconds']:.1f} s"
+    )
+
+
+def _curves(run: runs.Run) -> bytes:
+    import matplotlib.pyplot as plt
+
+    from mnistlib import plots
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    plots.learning_curves(run.history, axes, run.recipe.model)
+    words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
+    figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
+    image = BytesIO()
+    figure.savefig(image, format="png")
+    plt.close(figure)
+    return image.getvalue()
+
+
+def make_study(options: Namespace) -> int:
+    """Make the runs that are missing; or only say how many there are and how long they take.
+
+    Returns 0, or 1 where runs failed; a UserError says which option makes no sense.
+    """
+    changes = _changes(options)
+    names = options.only or ROWS
+    rows = {pick("row", name, ROWS): replace(ROWS[name], **changes) for name in names}
+    seeds = parse_seeds(options.seeds)
+    if options.out and not options.dry_run:
+        expect_writable(options.out)
+    data = load(options.data)
+    # only the study itself goes into the records behind the report: no trial, no other digits
+    usual = base.RUNS if data.name == "MNIST" and not changes else base.OUT / "runs"
+    folder = own_output(options.out or usual, data)
+    if options.dry_run:
+        return dry_run(rows, seeds, data, folder)
+    where = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
+    # joblib's advice to a generator that is not used up; here it was stopped on purpose
+    warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, "joblib")
+    try:
+        with on_ctrl_c(_stop_quietly):
+            study(rows, seeds, data, folder, **where)
+    except StudyError as failed:
+        print(f"mnistlib: error: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stop_quietly(number: int, frame: object) -> None:
+    threading.excepthook = lambda _: None  # what the pool's threads die of now is no news
+    signal.default_int_handler(number, frame)
+
+
+def parse_seeds(text: str) -> range:
+    """The seeds that "0-9" or "7" stands for; UserError for anything else."""
+    match = re.fullmatch("([0-9]{1,4})(?:-([0-9]{1,4}))?", text)
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+    if not seeds:
+        raise UserError(f"seeds {text!r} are no range; give one such as 0-9, or one seed")
+    return seeds
+
+
+def dry_run(rows: Mapping[str, Recipe], seeds: range, data: DigitData, folder: Path) -> int:
+    """Print how many runs of each row are in `folder`, how many are missing, and their time."""
+    found, known = ({run.key: run for run in runs.load_all(at)} for at in (folder, base.RUNS))
+    seconds = 0.0
+    for name, row in rows.items():
+        keys = {runs.key(row, seed, data.fingerprint) for seed in seeds}
+        missing = len(keys - found.keys())
+        print(f"{name:30} {len(keys) - missing:4} found {missing:4} to make")
+        alike = [r for r in {**known, **found}.values() if r.recipe.model == row.model]
+        # the median epoch: a machine that slept has no part in it
+        paces = [median(run.history["seconds"]) / run.dataset["n_train"] for run in alike]
+        seconds += missing * row.epochs * len(data.train) * median(paces or [USUAL_PACE])
+    print(f"time: about {tqdm.format_interval(seconds)} of one core")
+    return 0
