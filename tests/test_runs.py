@@ -155,7 +155,7 @@ DAMAGES = {
 def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_path, damage):
     good, bad = (runs.save(replace(run, seed=seed), tmp_path) for seed in (0, 1))
     bad.write_bytes(damage(bad.read_text()).encode(errors="surrogateescape"))
-    with pytest.warns(runs.RecordWarning, match=f"record left out: .*{bad.name}: ") as warned:
+    with pytest.warns(UserWarning, match=f"record left out: .*{bad.name}: ") as warned:
         assert runs.load_all(tmp_path) == [runs.load(good)]
     assert [warning.filename for warning in warned] == [__file__]
     with pytest.raises(DataError, match=bad.name):
@@ -165,7 +165,7 @@ def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_
 def test_a_copy_of_a_record_counts_once(run, tmp_path):
     file = runs.save(run, tmp_path)
     (tmp_path / "zz copy.json").write_bytes(file.read_bytes())
-    with pytest.warns(runs.RecordWarning, match=r"zz copy\.json: repeats .*seed-03\.json"):
+    with pytest.warns(UserWarning, match=r"zz copy\.json: repeats .*seed-03\.json"):
         assert len(runs.load_all(tmp_path)) == 1
     (tmp_path / "zz copy.json").rename(tmp_path / ".hidden.json")
     assert len(runs.load_all(tmp_path, strict=True)) == 1
@@ -179,7 +179,7 @@ def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
     text = record["predictions"]
     record["predictions"] = text[:right] + other + text[right + 1 :]
     (tmp_path / file.name).write_text(json.dumps(record))
-    with pytest.raises(DataError, match=r"do not fit accuracy 0\.9.* on MNIST's labels"):
+    with pytest.raises(DataError, match="do not fit MNIST's labels"):
         runs.load(tmp_path / file.name)
 
 
