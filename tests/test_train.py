@@ -172,7 +172,7 @@ def test_test_images_are_never_distorted(name, tiny):
     # all techniques at once, also for the models whose recipes distort nothing
     given = replace(RECIPES["lenet5_reg"], model=name)
     assert given.augment == "affine+elastic"
-    course = Course(given, tiny, 0, initial(given, 0), torch.device("cpu"), lambda size: None)
+    course = Course(given, tiny, 0, initial(given, 0), torch.device("cpu"))
     (images, labels), *more = course.tests
     assert more == []
     assert np.array_equal(images, normalise(tiny.test.images))
