@@ -9,7 +9,6 @@ from mnistlib.config import (
     ORDER,
     RECIPES,
     ROWS,
-    TECHNIQUES,
     WITHOUT,
     Recipe,
     carried,
