@@ -8,7 +8,8 @@ from mnistlib.augment import AUGMENTATIONS, TAKEN, TECHNIQUES, technique
 from mnistlib.base import UserError, pick, within
 from mnistlib.model import MLP_WIDTHS, NETWORKS, TITLES, find
 
-CHOICES = {  # some of them grow: networks and techniques are registered
+REGISTERED = (NETWORKS, TITLES, AUGMENTATIONS)  # what other processes may have to be told
+CHOICES = {
     "model": NETWORKS,
     "optimizer": ("sgd", "adamw"),
     "schedule": ("constant", "one-cycle"),
@@ -186,15 +187,3 @@ def row_name(recipe: Recipe) -> str:
     near = name or min(bases, key=lambda base: len(differences(bases[base], recipe)))
     changed = differences(known[near], recipe)
     return f"{near} ({', '.join(f'{k}={new}' for k, (_, new) in changed.items())})"
-
-
-def carried(recipe: Recipe) -> tuple[dict, dict, dict]:
-    """What another process cannot import of a recipe: its network and technique, by value."""
-    name, kind = recipe.model, recipe.augment
-    return {name: NETWORKS[name]}, {name: TITLES[name]}, {kind: AUGMENTATIONS[kind]}
-
-
-def receive(sent: tuple[dict, dict, dict]) -> None:
-    """Make known in this process what carried() has sent."""
-    for known, new in zip((NETWORKS, TITLES, AUGMENTATIONS), sent, strict=True):
-        known.update(new)

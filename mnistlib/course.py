@@ -86,21 +86,6 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     return SGD(model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **common)
 
 
-def make_schedule(recipe: Recipe, optimizer, steps: int) -> OneCycleLR | None:
-    """Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0."""
-    if recipe.schedule == "constant":
-        return None
-    return OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps, cycle_momentum=False)
-
-
-def make_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
-    """An exponential moving average of weights and of batch norm's statistics, if asked for."""
-    if recipe.averaging == "none":
-        return None
-    average = get_ema_multi_avg_fn(recipe.ema_decay)
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-
-
 class Course:
     """A network with all that trains it, and the way to put it aside and to take it up again.
 
@@ -118,14 +103,19 @@ class Course:
         self.tests = Batches(data.test, TEST_BATCH, device)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = make_optimizer(recipe, model)
-        self.schedule = make_schedule(recipe, self.optimizer, len(self.batches))
-        self.average = make_average(recipe, model)
+        self.schedule = self.average = None
+        if recipe.schedule == "one-cycle":
+            # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
+            how = recipe.learning_rate, recipe.epochs * len(self.batches)
+            self.schedule = OneCycleLR(self.optimizer, *how, cycle_momentum=False)
+        self.scored = self.model  # what is tested: the averaged network, if the recipe averages
+        self.parts = {"model": self.model}
+        if recipe.averaging == "ema":  # of weights and of batch norm's statistics
+            average = get_ema_multi_avg_fn(recipe.ema_decay)
+            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+            self.scored = self.average.module
+            self.parts["average"] = self.average
         torch.manual_seed(stream(seed, "dropout"))
-
-    @property
-    def scored(self) -> nn.Module:
-        """The network that is tested: the averaged one, if the recipe averages."""
-        return self.model if self.average is None else self.average.module
 
     def epoch(self, train: Callable, test: Callable, advance: Callable[[int], object]) -> dict:
         """Train and test once by the assignment's two loops: a value for each of CURVES.
@@ -157,7 +147,7 @@ class Course:
         """
         optimizer = self.optimizer.state_dict()
         tensors = {f"random.{name}": g.get_state() for name, g in self._generators().items()}
-        for part, module in self._modules().items():
+        for part, module in self.parts.items():
             tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
         for index, values in optimizer["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
@@ -187,23 +177,19 @@ class Course:
         return {curve: [] for curve in CURVES}
 
     def _restore(self, tensors: dict[str, Tensor], state: dict) -> None:
-        for part, module in self._modules().items():
+        for part, module in self.parts.items():
             module.load_state_dict(_below(part, tensors))
         for name, generator in self._generators().items():
             generator.set_state(tensors[f"random.{name}"])
         indices = [index for group in state["groups"] for index in group["params"]]
-        values = {index: _below(f"optimizer.{index}", tensors) for index in indices}
-        self.optimizer.load_state_dict({"state": values, "param_groups": state["groups"]})
+        moments = {index: _below(f"optimizer.{index}", tensors) for index in indices}
+        self.optimizer.load_state_dict({"state": moments, "param_groups": state["groups"]})
         for parameter, values in self.optimizer.state.items():
             for name, tensor in values.items():
                 if tensor.shape == parameter.shape:  # the fused step walks both side by side
                     values[name] = torch.empty_like(parameter).copy_(tensor)
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
-
-    def _modules(self) -> dict[str, nn.Module]:
-        averaged = {} if self.average is None else {"average": self.average}
-        return {"model": self.model, **averaged}
 
     def _generators(self) -> dict[str, Generator]:
         dropout = torch.default_generator

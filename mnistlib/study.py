@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from mnistlib import runs
 from mnistlib.base import DataError, UserError, expect_writable, pick, within
-from mnistlib.config import Recipe, carried, receive, row_name
+from mnistlib.config import REGISTERED, Recipe, row_name
 from mnistlib.dataset import DigitData, split
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
@@ -35,7 +35,7 @@ _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random s
 class Task:
     """One run to make: its row's name, what decides it, the key that its record will have.
 
-    `sent`: a network or technique that a worker may not be able to import, by value (cloudpickle).
+    `sent`: networks and techniques, which a worker may not be able to import, by value.
     """
 
     name: str
@@ -123,8 +123,9 @@ def tasks(
     named = isinstance(recipes, Mapping)
     rows = recipes.items() if named else [(row_name(recipe), recipe) for recipe in recipes]
     found: dict[str, Task] = {}
+    sent = cloudpickle.dumps(REGISTERED)
     for seed, (name, recipe) in product(seeds, rows):
-        key, sent = runs.key(recipe, seed, fingerprint), cloudpickle.dumps(carried(recipe))
+        key = runs.key(recipe, seed, fingerprint)
         found.setdefault(key, Task(name, recipe, seed, key, sent))
     return list(found.values())
 
@@ -139,7 +140,8 @@ def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> Ou
     if parent not in (None, os.getpid()):
         _belong_to(parent)
     try:
-        receive(cloudpickle.loads(task.sent))
+        for known, sent in zip(REGISTERED, cloudpickle.loads(task.sent), strict=True):
+            known.update(sent)
         if runs.key(task.recipe, task.seed, data.fingerprint) != task.key:
             found = "the worker's digits or its version of mnistlib are not the driver's"
             raise DataError(f"{found}; start the workers again from the same files")

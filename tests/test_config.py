@@ -11,14 +11,11 @@ from mnistlib.config import (
     ROWS,
     WITHOUT,
     Recipe,
-    carried,
     differences,
     named,
-    receive,
     recipe,
     row_name,
 )
-from mnistlib.model import NETWORKS, TITLES, CustomMLP, register
 from mnistlib.train import initial
 
 
@@ -109,11 +106,3 @@ def test_recipes_have_names_that_say_what_they_are():
     assert row_name(recipe("lenet5", technique="affine", epochs=2)) == "lenet5 + affine (epochs=2)"
     changed = recipe("mlp", widths="42-542", dropout=0.1)
     assert row_name(changed) == "mlp (dropout=0.1, widths=42-542)"
-
-
-def test_what_was_carried_is_known_where_it_arrives():
-    register("odd", title="Odd")(odd := type("Odd", (CustomMLP,), {}))
-    sent = carried(recipe("odd", technique="affine"))
-    del NETWORKS["odd"], TITLES["odd"]
-    receive(sent)
-    assert (NETWORKS.pop("odd"), TITLES.pop("odd")) == (odd, "Odd")

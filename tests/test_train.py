@@ -13,7 +13,7 @@ from mnistlib.course import Course, training_batches
 from mnistlib.dataset import MEAN, STD, normalise
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
-from mnistlib.train import fit, initial, predict, test, train
+from mnistlib.train import _threads, fit, initial, predict, test, train
 from tests.same import untimed
 
 
@@ -55,15 +55,6 @@ def plain(network):
     return nn.Sequential(*convolutions, *dense)
 
 
-@pytest.fixture
-def one_thread():
-    """Threads that wait for each other take minutes where other work runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def losses_of_a_plain_loop(given, digits):
     network = plain(initial(given, 0)).train()
     criterion = nn.CrossEntropyLoss(label_smoothing=given.label_smoothing)
@@ -90,11 +81,11 @@ CALM = {"lenet5": {}, "mlp": {}, "lenet5_reg": {"learning_rate": 2e-5}}
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.usefixtures("one_thread")
 def test_the_first_50_steps_of_fit_are_those_of_a_plain_loop(name, tiny, digits):
     given = recipe(name, epochs=1, **CALM[name])
     data = replace(tiny, train=digits.take(np.arange(3_200), "3,200 digits"))
-    losses = list(losses_of_a_plain_loop(given, data.train))
+    with _threads(1):  # more wait for each other where other work runs
+        losses = list(losses_of_a_plain_loop(given, data.train))
     assert len(losses) == 50
     (found,) = fit(given, data, progress=False).history["train_loss"]
     assert found == pytest.approx(np.mean(losses), rel=1e-5)
