@@ -5,7 +5,9 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from multiprocessing import forkserver
 
+import dask
 import pytest
 from distributed import Client, LocalCluster
 
@@ -18,6 +20,18 @@ from tests.same import untimed
 
 RECIPES = [recipe("mlp", epochs=10), recipe("mlp", epochs=20)]
 SEEDS = [0, 1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked():
+    """Workers are forks of one process that has imported all, which takes each worker seconds.
+
+    Those of a user start as new processes; tests/test_own.py has them.
+    """
+    forkserver.set_forkserver_preload(["mnistlib.train", "torch._dynamo", "distributed"])
+    forkserver.ensure_running()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
 
 
 @contextmanager
