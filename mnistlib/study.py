@@ -225,19 +225,23 @@ def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterat
     jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
     if backend == "loky":
         yield partial(_processes, jobs)
+    elif scheduler:
+        with _connect(scheduler) as client:
+            yield partial(_cluster, client)
     else:
-        with _connect(scheduler, jobs) as client:
+        from distributed import Client, LocalCluster
+
+        with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
+            # any free port, ":0", so that two studies may run at a time
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
+        with cluster, Client(cluster, set_as_default=False) as client:
             yield partial(_cluster, client)
 
 
-def _connect(scheduler: str | None, jobs: int):
+def _connect(scheduler: str):
     """A distributed.Client whose workers have one thread each: torch has one random state each."""
     from distributed import Client
 
-    if not scheduler:
-        here = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
-        with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-            return Client(set_as_default=False, **here)
     try:
         client = Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -20,31 +20,23 @@ from tests.same import untimed
 
 RECIPES = [recipe("mlp", epochs=10), recipe("mlp", epochs=20)]
 SEEDS = [0, 1]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def forked():
-    """Workers are forks of one process that has imported all, which takes each worker seconds.
-
-    Those of a user start as new processes; tests/test_own.py has them.
-    """
-    forkserver.set_forkserver_preload(["mnistlib.train", "torch._dynamo", "distributed"])
-    forkserver.ensure_running()
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        yield
+STARTS_BY = "distributed.worker.multiprocessing-method"
 
 
 @contextmanager
 def cluster(**options):
     """A client of a cluster of this machine."""
-    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, **options}
+    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", **options}
     with LocalCluster(**given) as started, Client(started, set_as_default=False) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def client():
-    with cluster() as client:
+    """One whose workers are forks of a process that has imported all, which takes each seconds."""
+    forkserver.set_forkserver_preload(["mnistlib.train", "torch._dynamo", "distributed"])
+    forkserver.ensure_running()
+    with dask.config.set({STARTS_BY: "forkserver"}), cluster() as client:
         yield client
 
 
@@ -93,7 +85,8 @@ def test_a_local_cluster_needs_no_scheduler_and_its_only_worker_makes_all_runs(
     tiny, tmp_path, wanted, monkeypatch
 ):
     monkeypatch.setattr("mnistlib.train.fit", None)  # in this process, not in the worker's
-    made = study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
+    with dask.config.set({STARTS_BY: "spawn"}):
+        made = study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
     assert list(map(untimed, made)) == wanted
 
 
