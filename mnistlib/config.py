@@ -8,9 +8,14 @@ from mnistlib.augment import AUGMENTATIONS, TAKEN, TECHNIQUES, technique
 from mnistlib.base import UserError, pick, within
 from mnistlib.model import MLP_WIDTHS, NETWORKS, TITLES, find
 
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("constant", "one-cycle")
-AVERAGINGS = ("none", "ema")
+REGISTERED = (NETWORKS, TITLES, AUGMENTATIONS)  # what other processes may have to be told
+CHOICES = {
+    "model": NETWORKS,
+    "optimizer": ("sgd", "adamw"),
+    "schedule": ("constant", "one-cycle"),
+    "augment": AUGMENTATIONS,
+    "averaging": ("none", "ema"),
+}
 RANGES = {
     "epochs": (1, 10_000),
     "batch_size": (1, 60_000),
@@ -29,20 +34,17 @@ class Recipe:
     """How one model is trained; the defaults are the assignment's.
 
     Attributes:
-        model: a registered network's name.
+        model, optimizer, schedule, augment, averaging: names in CHOICES; `augment` acts on training
+            batches only, and averaged weights are those that are scored.
         epochs: passes over the training set; the last one is scored.
         batch_size: images a step.
-        optimizer: a name in OPTIMIZERS.
         learning_rate: constant, or the peak of the one-cycle schedule.
         momentum: of SGD (the first beta of AdamW).
         nesterov: Nesterov's form of the momentum (SGD only).
         weight_decay: coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW).
-        schedule: a name in SCHEDULES.
         label_smoothing: probability mass spread over all classes, 0 to 1.
         dropout: probability of dropping a unit of lenet5_reg's two hidden fully connected layers.
-        augment: a name in AUGMENTATIONS; training batches only.
         distortion: how far `augment` distorts, relative to augment.Strength's bounds.
-        averaging: a name in AVERAGINGS; the averaged weights are those that are scored.
         ema_decay: share of the old average that each step keeps (averaging "ema" only).
         batch_norm: whether lenet5_reg normalises; the other models never do.
         widths: of the MLP's hidden layers, such as "58-166-36"; no other model uses it.
@@ -71,23 +73,18 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            self._check_type(field.name, field.type)
-        pick("model", self.model, NETWORKS)
-        pick("optimizer", self.optimizer, OPTIMIZERS)
-        pick("schedule", self.schedule, SCHEDULES)
-        pick("augmentation", self.augment, AUGMENTATIONS)
-        pick("averaging", self.averaging, AVERAGINGS)
+            value = getattr(self, field.name)
+            if field.type is float and type(value) is int:
+                object.__setattr__(self, field.name, float(value))  # 0 and 0.0 are one recipe
+            elif type(value) is not field.type:
+                found = f"{field.name}={value!r} is a {type(value).__name__}"
+                raise UserError(f"{found}; give {field.type.__name__}")
+        for name, valid in CHOICES.items():
+            pick(name, getattr(self, name), valid)
         if not re.fullmatch(r"[1-9]\d{0,4}(-[1-9]\d{0,4})*", self.widths):
             raise UserError(f"widths={self.widths!r}; give numbers of units such as '68-64-52'")
         for name, bounds in RANGES.items():
             within(name, getattr(self, name), *bounds)
-
-    def _check_type(self, name: str, wanted: type) -> None:
-        value = getattr(self, name)
-        if wanted is float and type(value) is int:
-            object.__setattr__(self, name, float(value))  # 0 and 0.0 are one recipe
-        elif type(value) is not wanted:
-            raise UserError(f"{name}={value!r} is a {type(value).__name__}; give {wanted.__name__}")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -156,8 +153,7 @@ def recipe(name: str, technique: str = "", **changes: object) -> Recipe:
     """
     for change in changes:
         pick("recipe value", change, [field.name for field in fields(Recipe)])
-    if name not in RECIPES:
-        name = find(name)
+    name = find(name)
     added = TECHNIQUES[pick("technique", technique, TECHNIQUES)] if technique else {}
     return replace(RECIPES.get(name) or Recipe(model=name), **{**added, **changes})
 
@@ -170,10 +166,8 @@ def differences(a: Recipe, b: Recipe) -> dict[str, tuple[object, object]]:
 
 def named(recipe: Recipe, recipes: Mapping[str, Recipe] = RECIPES) -> str | None:
     """The name of the recipe that equals this one in all but its epochs; None if there is none."""
-    for name, candidate in recipes.items():
-        if replace(candidate, epochs=recipe.epochs) == recipe:
-            return name
-    return None
+    alike = (n for n, known in recipes.items() if replace(known, epochs=recipe.epochs) == recipe)
+    return next(alike, None)
 
 
 def row_name(recipe: Recipe) -> str:
@@ -182,7 +176,7 @@ def row_name(recipe: Recipe) -> str:
     A row of the study has its name there; others are called after the nearest recipe that has a
     name and a technique, if that is all, or the values that differ: "mlp (widths=42-542)".
     """
-    bases = {**RECIPES, **({} if recipe.model in RECIPES else {recipe.model: Recipe(recipe.model)})}
+    bases = {**RECIPES, recipe.model: RECIPES.get(recipe.model) or Recipe(recipe.model)}
     known = {**bases, **ROWS}
     for base, values in bases.items():
         for name, change in TECHNIQUES.items():
@@ -193,20 +187,3 @@ def row_name(recipe: Recipe) -> str:
     near = name or min(bases, key=lambda base: len(differences(bases[base], recipe)))
     changed = differences(known[near], recipe)
     return f"{near} ({', '.join(f'{k}={new}' for k, (_, new) in changed.items())})"
-
-
-def carried(recipe: Recipe) -> dict:
-    """What another process cannot import of a recipe: its network and technique, by value."""
-    name, kind = recipe.model, recipe.augment
-    return {
-        "networks": {name: NETWORKS[name]},
-        "titles": {name: TITLES[name]},
-        "augmentations": {kind: AUGMENTATIONS[kind]},
-    }
-
-
-def receive(sent: dict) -> None:
-    """Make known in this process what carried() has sent."""
-    NETWORKS.update(sent["networks"])
-    TITLES.update(sent["titles"])
-    AUGMENTATIONS.update(sent["augmentations"])

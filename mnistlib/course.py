@@ -3,22 +3,22 @@
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
+from safetensors import SafetensorError
 from torch import Generator, Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnistlib.augment import distort
-from mnistlib.base import stream, write_bytes
+from mnistlib.base import stream
 from mnistlib.config import Recipe
 from mnistlib.dataset import MEAN, STD, TABLE, DigitData, Digits
-from mnistlib.runs import CURVES
+from mnistlib.runs import CURVES, read_tensors, write_tensors
 
 TEST_BATCH = 1000
 FORMAT = "1"  # of checkpoints
@@ -42,33 +42,25 @@ class Batches:
         chance: Generator | None = None,
         distortion: float = 1.0,
     ) -> None:
-        self.images = _tensor(digits.images).unsqueeze(1).to(device)  # [n, 1, 28, 28]
-        self.labels = _tensor(digits.labels).to(device)
-        self.table = torch.from_numpy(TABLE).to(device)  # the normalised value of each grey value
-        self.batch_size, self.device, self.order = batch_size, device, order
-        self.augment, self.chance, self.distortion = augment, chance, distortion
+        self.images = torch.tensor(digits.images, device=device).unsqueeze(1)  # [n, 1, 28, 28]
+        self.labels = torch.tensor(digits.labels, device=device)
+        self.table = torch.tensor(TABLE, device=device)  # the normalised value of each grey value
+        # where one batch ends and the next begins; an image left over alone goes into the batch
+        # before, since batch norm needs two
+        self.bounds = list(range(batch_size, len(self.labels) - 1, batch_size))
+        self.order, self.chance = order, chance
+        self.augment, self.distortion = augment, distortion
 
     def __len__(self) -> int:
-        return len(self._bounds()) + 1
+        return len(self.bounds) + 1
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in self._indices().tensor_split(self._bounds()):
-            labels = self.labels[index]
-            yield self._prepare(self.images.index_select(0, index), labels), labels
-
-    def _bounds(self) -> list[int]:
-        """Where one batch ends and the next begins.
-
-        A single image left over goes into the batch before: batch norm needs two.
-        """
-        return list(range(self.batch_size, len(self.labels) - 1, self.batch_size))
-
-    def _indices(self) -> Tensor:
         n = len(self.labels)
-        if self.order is None:
-            return torch.arange(n, device=self.device)
         # drawn on the CPU so that a seed means the same order on every device
-        return torch.randperm(n, generator=self.order).to(self.device)
+        index = torch.arange(n) if self.order is None else torch.randperm(n, generator=self.order)
+        for part in index.to(self.labels.device).tensor_split(self.bounds):
+            labels = self.labels[part]
+            yield self._prepare(self.images.index_select(0, part), labels), labels
 
     def _prepare(self, images: Tensor, labels: Tensor) -> Tensor:
         if self.augment == "none":
@@ -76,11 +68,6 @@ class Batches:
             return self.table.index_select(0, images.flatten().int()).view_as(images)
         x = images.float().div_(255)  # in [0, 1]: the distortion brings in 0 for black
         return distort(x, labels, self.augment, self.chance, self.distortion).sub(MEAN).div_(STD)
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    """The array as a tensor; copied only where it is read-only, which torch has no word for."""
-    return torch.from_numpy(np.require(array, requirements="W"))
 
 
 def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batches:
@@ -91,30 +78,12 @@ def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batch
     return Batches(digits, recipe.batch_size, device, order, *how)
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters."""
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), betas=(recipe.momentum, 0.999), **common)
-    return torch.optim.SGD(
-        model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **common
-    )
-
-
-def make_schedule(recipe: Recipe, optimizer, steps: int) -> OneCycleLR | None:
-    """Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0."""
-    if recipe.schedule == "constant":
-        return None
-    total = recipe.epochs * steps
-    return OneCycleLR(optimizer, recipe.learning_rate, total, cycle_momentum=False)
-
-
-def make_average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
-    """An exponential moving average of weights and of batch norm's statistics, if asked for."""
-    if recipe.averaging == "none":
-        return None
-    average = get_ema_multi_avg_fn(recipe.ema_decay)
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+        return AdamW(model.parameters(), betas=(recipe.momentum, 0.999), **common)
+    return SGD(model.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **common)
 
 
 class Course:
@@ -125,67 +94,102 @@ class Course:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        data: DigitData,
-        seed: int,
-        model: nn.Module,
-        device: torch.device,
-        advance: Callable[[int], object],
+        self, recipe: Recipe, data: DigitData, seed: int, model: nn.Module, device: torch.device
     ) -> None:
         # the batch is the outer and the channel the inner dimension: what the kernels like best
         self.model = model.to(device=device, memory_format=torch.channels_last)
-        self.device, self.advance = device, advance
+        self.device = device
         self.batches = training_batches(recipe, data.train, seed, device)
         self.tests = Batches(data.test, TEST_BATCH, device)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = make_optimizer(recipe, model)
-        self.schedule = make_schedule(recipe, self.optimizer, len(self.batches))
-        self.average = make_average(recipe, model)
+        self.schedule = self.average = None
+        if recipe.schedule == "one-cycle":
+            # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
+            how = recipe.learning_rate, recipe.epochs * len(self.batches)
+            self.schedule = OneCycleLR(self.optimizer, *how, cycle_momentum=False)
+        self.scored = self.model  # what is tested: the averaged network, if the recipe averages
+        self.parts = {"model": self.model}
+        if recipe.averaging == "ema":  # of weights and of batch norm's statistics
+            average = get_ema_multi_avg_fn(recipe.ema_decay)
+            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+            self.scored = self.average.module
+            self.parts["average"] = self.average
         torch.manual_seed(stream(seed, "dropout"))
 
-    @property
-    def scored(self) -> nn.Module:
-        """The network that is tested: the averaged one, if the recipe averages."""
-        return self.model if self.average is None else self.average.module
+    def epoch(self, train: Callable, test: Callable, advance: Callable[[int], object]) -> dict:
+        """Train and test once by the assignment's two loops: a value for each of CURVES.
 
-    def epoch(self, train: Callable, test: Callable) -> dict:
-        """Train and test once by the assignment's two loops: a value for each of CURVES."""
+        `advance` is called after each step with the batch's size.
+        """
         start = time.perf_counter()
-        how = self.device, self.criterion, self.optimizer, self._after_step
+        how = self.device, self.criterion, self.optimizer, partial(self._after_step, advance)
         trained = train(self.model, self.batches, *how)
         tested = test(self.scored, self.tests, self.device, nn.CrossEntropyLoss())
         return dict(zip(CURVES, (*trained, *tested, time.perf_counter() - start), strict=True))
 
-    def _after_step(self, size: int) -> None:
+    def _after_step(self, advance: Callable[[int], object], size: int) -> None:
         if self.schedule is not None:
             self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        self.advance(size)
+        advance(size)
 
     def finish(self) -> nn.Module:
         """The trained network, with the weights that were scored."""
         self.model.load_state_dict(self.scored.state_dict())
         return self.model
 
-    def state(self) -> tuple[dict[str, Tensor], dict]:
-        """All that training changes: tensors by name, and plain values that JSON can hold."""
-        optimizer = self.optimizer.state_dict()
-        tensors = {
-            f"{part}.{name}": tensor
-            for part, module in self._modules()
-            for name, tensor in module.state_dict().items()
-        }
-        tensors |= {f"random.{name}": g.get_state() for name, g in self._generators().items()}
-        for index, values in optimizer["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": t for name, t in values.items()}
-        schedule = None if self.schedule is None else self.schedule.state_dict()
-        return tensors, {"groups": optimizer["param_groups"], "schedule": schedule}
+    def put_aside(self, path: Path, history: dict[str, list], about: dict[str, str]) -> None:
+        """Write all that training changes as one safetensors file, whole or not at all.
 
-    def _modules(self) -> list[tuple[str, nn.Module]]:
-        averaged = [] if self.average is None else [("average", self.average)]
-        return [("model", self.model), *averaged]
+        `about` says what must be equal for the run to go on: its key, and what its bits depend on.
+        """
+        optimizer = self.optimizer.state_dict()
+        tensors = {f"random.{name}": g.get_state() for name, g in self._generators().items()}
+        for part, module in self.parts.items():
+            tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
+        for index, values in optimizer["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in values.items()}
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        state = {"history": history, "groups": optimizer["param_groups"], "schedule": schedule}
+        write_tensors(path, tensors, {"format": FORMAT, **about, "state": json.dumps(state)})
+
+    def take_up(self, path: Path | None, about: dict[str, str]) -> dict[str, list]:
+        """Go back to where put_aside() left the run; returns the history up to there.
+
+        What follows is bit for bit what would have followed then. Without such a file the history
+        is empty. One that is damaged, or was made by another run, on another device, with other
+        threads or another torch, is named in a warning and not used: the run starts again.
+        """
+        if path is not None and path.exists():
+            try:
+                tensors, found = read_tensors(path)
+                for name, value in {"format": FORMAT, **about}.items():
+                    if found.get(name) != value:
+                        raise ValueError(f"found {name} {found.get(name)!r}, expected {value!r}")
+                state = json.loads(found["state"])
+                self._restore(tensors, state)
+                return state["history"]
+            except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
+                reason = str(error).splitlines()[0]
+                warnings.warn(f"{path}: not used ({reason}); the run starts again", stacklevel=2)
+        return {curve: [] for curve in CURVES}
+
+    def _restore(self, tensors: dict[str, Tensor], state: dict) -> None:
+        for part, module in self.parts.items():
+            module.load_state_dict(_below(part, tensors))
+        for name, generator in self._generators().items():
+            generator.set_state(tensors[f"random.{name}"])
+        indices = [index for group in state["groups"] for index in group["params"]]
+        moments = {index: _below(f"optimizer.{index}", tensors) for index in indices}
+        self.optimizer.load_state_dict({"state": moments, "param_groups": state["groups"]})
+        for parameter, values in self.optimizer.state.items():
+            for name, tensor in values.items():
+                if tensor.shape == parameter.shape:  # the fused step walks both side by side
+                    values[name] = torch.empty_like(parameter).copy_(tensor)
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
 
     def _generators(self) -> dict[str, Generator]:
         dropout = torch.default_generator
@@ -193,69 +197,6 @@ class Course:
             dropout = torch.cuda.default_generators[self.device.index or 0]
         return {"order": self.batches.order, "distortion": self.batches.chance, "dropout": dropout}
 
-    def restore(self, tensors: dict[str, Tensor], values: dict) -> None:
-        """Go back to a state(): what follows is bit for bit what would have followed then.
-
-        Raises:
-            KeyError, RuntimeError, ValueError: the state is not one of this run.
-        """
-        for part, module in self._modules():
-            module.load_state_dict(_below(part, tensors))
-        for name, generator in self._generators().items():
-            generator.set_state(tensors[f"random.{name}"])
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state = {i: _like(p, _below(f"optimizer.{i}", tensors)) for i, p in enumerate(parameters)}
-        self.optimizer.load_state_dict({"state": state, "param_groups": values["groups"]})
-        if self.schedule is not None:
-            self.schedule.load_state_dict(values["schedule"])
-
 
 def _below(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
-
-
-def _like(parameter: Tensor, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Laid out in memory as the parameter is: the fused step walks both side by side."""
-    return {
-        name: torch.empty_like(parameter).copy_(t) if t.shape == parameter.shape else t
-        for name, t in values.items()
-    }
-
-
-def put_aside(
-    path: Path, course: Course, history: Mapping[str, list], about: Mapping[str, str]
-) -> None:
-    """Write the state of a run at an epoch's end as one safetensors file, whole or not at all.
-
-    `about` says what must be equal for the run to go on: its key, and what its bits depend on.
-    """
-    tensors, values = course.state()
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"history": history, **values})
-    write_bytes(path, to_bytes(stored, metadata={"format": FORMAT, **about, "state": text}))
-
-
-def take_up(path: Path | None, course: Course, about: Mapping[str, str]) -> dict[str, list]:
-    """Put a run back to where its checkpoint left it; returns the history up to there.
-
-    Where there is no checkpoint the history is empty. One that is damaged, or was made by another
-    run, on another device, with other threads or another torch, is named in a warning and not
-    used: the run starts from its first epoch.
-    """
-    history = {curve: [] for curve in CURVES}
-    if path is None or not path.exists():
-        return history
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        for name, value in {"format": FORMAT, **about}.items():
-            if found.get(name) != value:
-                raise ValueError(f"found {name} {found.get(name)!r}, expected {value!r}")
-        state = json.loads(found["state"])
-        course.restore(tensors, state)
-        return state["history"]
-    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        warnings.warn(f"{path}: not used ({reason}); the run starts again", stacklevel=2)
-        return history

@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from mnistlib.base import DataError, UserError, write_bytes
-from mnistlib.config import Recipe, row_name
+from mnistlib.config import Recipe, differences, row_name
 from mnistlib.dataset.digits import FILES, FINGERPRINT, digest
 
 FORMAT = 1
-MAX_BYTES = 2**24  # of a record; 10,000 predictions and 60 epochs take 20,000
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
+# what JSON, and what stands in it, raises where it is no record
+BAD_INPUT = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+             RecursionError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,6 @@ class Run:
     threads: int
 
     def __post_init__(self) -> None:
-        self._check_history()
-        if not re.fullmatch("[0-9]+", self.predictions):
-            raise DataError("predictions must be a string of digits, one for each test image")
-        n = self.dataset["n_test"]
-        if len(self.predictions) != n:
-            raise DataError(f"{len(self.predictions)} predictions for {n} test images")
-        self._check_mistakes(n)
-
-    def _check_history(self) -> None:
         lengths = {len(self.history[curve]) for curve in CURVES}
         if lengths != {self.recipe.epochs}:
             raise DataError(f"history has {lengths} epochs, expected {self.recipe.epochs}")
@@ -68,25 +61,19 @@ class Run:
             high = 1 if curve.endswith("accuracy") else np.inf
             if not all(0 <= value <= high and value < np.inf for value in self.history[curve]):
                 raise DataError(f"a value of {curve} is out of range; expected 0 to {high}")
-
-    def _check_mistakes(self, n: int) -> None:
+        n = self.dataset["n_test"]
+        if not re.fullmatch("[0-9]+", self.predictions) or len(self.predictions) != n:
+            raise DataError(f"predictions must be a string of {n} digits, one for each test image")
         known = {str(i) for i in range(n)}
         if not all(i in known and label in range(10) for i, label in self.mistakes.items()):
             raise DataError(f"a mistake's index or label is wrong; expected 0 to {n - 1}, 0 to 9")
-        if any(int(self.predictions[int(i)]) == label for i, label in self.mistakes.items()):
-            raise DataError("an image is listed as misread with the label that was predicted")
-        if round((1 - self.accuracy) * n) != len(self.mistakes):
-            raise DataError(f"{len(self.mistakes)} mistakes do not fit accuracy {self.accuracy}")
+        if self.correct.sum() != round(self.accuracy * n):
+            raise DataError(f"predictions and mistakes do not fit accuracy {self.accuracy}")
 
     @property
     def key(self) -> str:
         """sha256 over recipe, seed and digits: what was run, not what came out."""
         return key(self.recipe, self.seed, self.dataset["fingerprint"])
-
-    @property
-    def row(self) -> str:
-        """The recipe's name, such as "lenet5 + dropout"."""
-        return row_name(self.recipe)
 
     @property
     def accuracy(self) -> float:
@@ -118,8 +105,7 @@ def key(recipe: Recipe, seed: int, fingerprint: str) -> str:
     Values that equal Recipe's defaults do not enter, so that a value that a later version adds
     leaves the keys of earlier runs as they are.
     """
-    default = asdict(Recipe())
-    changed = {name: value for name, value in asdict(recipe).items() if value != default[name]}
+    changed = {name: value for name, (_, value) in differences(Recipe(), recipe).items()}
     canonical = json.dumps([changed, seed, fingerprint], sort_keys=True)
     return sha256(canonical.encode()).hexdigest()
 
@@ -151,56 +137,33 @@ def load(path: str | Path) -> Run:
     """Read one run.
 
     Raises:
-        DataError: the file is no record of a run, one of another format or of a model that is not
-            registered, its content does not belong to its key, or its predictions do not fit its
-            accuracy.
+        DataError: it is no record of a run, one of another format or of a model that is not
+            registered, or its content does not fit its key or its accuracy.
     """
     try:
-        record = _json(Path(path))
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise DataError(f"its format is {record['format']!r}, expected {FORMAT}")
         names = [field.name for field in fields(Run) if field.name != "recipe"]
         run = Run(Recipe(**record["recipe"]), **{name: record[name] for name in names})
-        intact = record["key"] == run.key
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        if record["key"] != run.key:
+            raise DataError("its key is not that of its recipe, seed and digits")
+        on_mnist = run.dataset["fingerprint"] == FINGERPRINT  # its labels are known
+        if on_mnist and digest(run.labels) != FILES["t10k-labels-idx1-ubyte"]:
+            raise DataError("its predictions and mistakes do not fit MNIST's labels")
+    except BAD_INPUT as error:
         found = f"no record of a run ({error or type(error).__name__})"
-        unknown = isinstance(error, UserError) and str(error).startswith("unknown ")
+        unknown = str(error).startswith("unknown ")
         way_out = "register what it names first" if unknown else "delete it and train again"
         raise DataError(f"{path}: {found}; {way_out}") from error
-    if not intact:
-        raise DataError(f"{path}: its key is not that of its recipe, seed and digits; delete it")
-    if run.dataset["fingerprint"] == FINGERPRINT:
-        _check_labels(run, path)
     return run
-
-
-def _json(path: Path) -> dict:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DataError(f"{size:,} bytes, expected {MAX_BYTES:,} at most")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise DataError("nested too deeply") from error
-    if record["format"] != FORMAT:
-        raise DataError(f"its format is {record['format']!r}, expected {FORMAT}")
-    return record
-
-
-def _check_labels(run: Run, path: str | Path) -> None:
-    """MNIST's labels are known without the digits: predictions and mistakes must give them."""
-    if digest(run.labels) != FILES["t10k-labels-idx1-ubyte"]:
-        found = f"its predictions and mistakes do not fit accuracy {run.accuracy} on MNIST's labels"
-        raise DataError(f"{path}: {found}; delete it and train again")
-
-
-class RecordWarning(UserWarning):
-    """A file among the records that is not used; says which one, and why."""
 
 
 def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
     """All runs in the rows of `folder`, ordered by model, seed, key; none if there is no folder.
 
     A damaged or foreign file, one of another format, or a second record of the same run is named
-    in a RecordWarning and left out.
+    in a warning and left out.
 
     Args:
         strict: raise DataError for such a file instead: where numbers are published.
@@ -218,7 +181,7 @@ def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
         except DataError as error:
             if strict:
                 raise
-            warnings.warn(f"record left out: {error}", RecordWarning, stacklevel=2)
+            warnings.warn(f"record left out: {error}", stacklevel=2)
     return sorted((r for r, _ in found.values()), key=lambda r: (r.recipe.model, r.seed, r.key))
 
 
@@ -226,21 +189,17 @@ def _records(folder: Path) -> list[Path]:
     """The files that should be records, in a fixed order; what starts with a dot is none yet."""
     try:
         entries = sorted(folder.iterdir())
-        rows = [path for entry in entries if entry.is_dir() for path in sorted(entry.iterdir())]
     except FileNotFoundError:
         return []
     except OSError as error:
         found = f"cannot be read: {error.strerror}"
         raise DataError(f"{folder}: {found}, expected a folder of records") from error
-    return [path for path in (*rows, *entries) if path.suffix == ".json" and path.name[0] != "."]
+    paths = [*sorted(folder.glob("*/*.json")), *entries]
+    return [path for path in paths if path.suffix == ".json" and path.name[0] != "."]
 
 
 def latest(runs: Iterable[Run], model: str) -> Run:
-    """The run of `model` with the lowest seed.
-
-    Raises:
-        DataError: there is none; says how to make one.
-    """
+    """The first run of `model`; or a DataError that says how to make one."""
     for run in runs:
         if run.recipe.model == model:
             return run
@@ -248,17 +207,9 @@ def latest(runs: Iterable[Run], model: str) -> Run:
 
 
 def summary_frame(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row a run: model, widths, seed, epochs, last of each curve, median seconds, key."""
+    """One row a run: the values of its recipe, its seed, and the last of each of CURVES."""
     rows = [
-        {
-            "model": run.recipe.model,
-            "widths": run.recipe.widths if run.recipe.model == "mlp" else "",
-            "seed": run.seed,
-            "epochs": run.recipe.epochs,
-            **{curve: run.history[curve][-1] for curve in CURVES[:4]},
-            "seconds": float(np.median(run.history["seconds"])),
-            "key": run.key[:12],
-        }
+        {**vars(run.recipe), "seed": run.seed, **{name: run.history[name][-1] for name in CURVES}}
         for run in runs
     ]
     return pd.DataFrame(rows)
@@ -266,24 +217,19 @@ def summary_frame(runs: Iterable[Run]) -> pd.DataFrame:
 
 def expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:
     """Raise UserError unless all runs, given by name, have equal epochs and equal digits."""
-    seen = {}
+    seen: dict[tuple[int, str], str] = {}
     for name, runs in rows.items():
         for run in runs:
             seen.setdefault((run.recipe.epochs, run.dataset["fingerprint"]), name)
     if len(seen) > 1:
-        (epochs, _), (other, _) = list(seen)[:2]
-        first, second = list(seen.values())[:2]
-        raise UserError(
-            f"{first} ({epochs} epochs) and {second} ({other} epochs) differ in epochs or digits; "
-            "compare equal ones"
-        )
+        first, second, *_ = (f"{name} ({epochs} epochs)" for (epochs, _), name in seen.items())
+        raise UserError(f"{first} and {second} differ in epochs or digits; compare equal ones")
 
 
 def save_weights(model: nn.Module, run: Run, path: str | Path) -> Path:
     """Write a network's weights, numbers only, with the key of the run that made them."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     about = {"model": run.recipe.model, "seed": str(run.seed), "run": run.key}
-    return write_bytes(Path(path), to_bytes(tensors, metadata=about))
+    return write_tensors(path, model.state_dict(), about)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> str:
@@ -293,12 +239,23 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
         DataError: the file is not safetensors, or its weights are not those of this network.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            about = file.metadata() or {}
+        tensors, about = read_tensors(path)
         model.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         kind = type(model).__name__
         raise DataError(f"{path}: no weights of {kind} ({reason}); train it again") from error
     return about.get("run", "")
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> Path:
+    """Write tensors by name as one safetensors file, and beside them what `about` says."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return write_bytes(Path(path), to_bytes(stored, metadata=about))
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What write_tensors() has written; OSError or SafetensorError where that cannot be read."""
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, file.metadata() or {}

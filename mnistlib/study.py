@@ -8,10 +8,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 
 import cloudpickle
@@ -20,12 +21,13 @@ from tqdm.auto import tqdm
 
 from mnistlib import runs
 from mnistlib.base import DataError, UserError, expect_writable, pick, within
-from mnistlib.config import Recipe, carried, receive, row_name
+from mnistlib.config import REGISTERED, Recipe, row_name
 from mnistlib.dataset import DigitData, split
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
 Outcome = tuple[str, runs.Run | str]  # a run's key; the run, or in a line why it was not made
+Workers = Callable[[list["Task"], DigitData, Path], Iterator[Outcome]]  # make what they are given
 _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
 
 
@@ -33,7 +35,7 @@ _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random s
 class Task:
     """One run to make: its row's name, what decides it, the key that its record will have.
 
-    `sent`: a network or technique that a worker may not be able to import, by value (cloudpickle).
+    `sent`: networks and techniques, which a worker may not be able to import, by value.
     """
 
     name: str
@@ -73,8 +75,7 @@ def study(
     Args:
         recipes: by the names that messages use, or without names.
         seeds: integers from 0.
-        data: the digits; workers get them once each, not with every run.
-        folder: where records are found and put.
+        data: workers get the digits once each, not with every run.
         jobs: processes on this machine; by default one for each core.
         backend: "loky" (processes of this machine) or "dask"; by default what `scheduler` needs.
             Dask's own processes import a script again: it needs `if __name__ == "__main__":`.
@@ -89,25 +90,30 @@ def study(
     found = {run.key: run for run in runs.load_all(folder)}
     missing = [task for task in wanted if task.key not in found]
     print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
-    failed = {}
     if missing:
-        folder = expect_writable(Path(folder)).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        with (
-            pool(backend, jobs, scheduler) as (workers, client),
-            closing(_make(missing, data, folder, workers, client)) as made,
-        ):
-            for key, outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
-                if isinstance(outcome, str):
-                    failed[key] = outcome
-                else:
-                    runs.save(outcome, folder)
-                    runs.unfinished(folder, key).unlink(missing_ok=True)
-                    found[key] = outcome
+        where = backend, jobs, scheduler
+        found |= _complete(missing, data, expect_writable(Path(folder)), where, progress)
+    return [found[task.key] for task in wanted]
+
+
+def _complete(
+    missing: list[Task], data: DigitData, folder: Path, where: tuple, progress: bool
+) -> dict[str, runs.Run]:
+    """Make these runs and save each as it ends; returns them by key, or raises a StudyError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found, failed = {}, {}
+    with pool(*where) as workers, closing(_make(missing, data, folder, workers)) as made:
+        for key, outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
+            if isinstance(outcome, str):
+                failed[key] = outcome
+            else:
+                runs.save(outcome, folder)
+                runs.unfinished(folder, key).unlink(missing_ok=True)
+                found[key] = outcome
     if failed:
         lines = [f"  {t.name}, seed {t.seed}: {failed[t.key]}" for t in missing if t.key in failed]
         raise StudyError("\n".join([f"{len(failed)} failed, all other runs are saved:", *lines]))
-    return [found[task.key] for task in wanted]
+    return found
 
 
 def tasks(
@@ -115,13 +121,12 @@ def tasks(
 ) -> list[Task]:
     """Each run once, seed by seed, so that a study that is stopped is a complete smaller one."""
     named = isinstance(recipes, Mapping)
-    pairs = recipes.items() if named else ((row_name(recipe), recipe) for recipe in recipes)
-    rows = [(name, recipe, cloudpickle.dumps(carried(recipe))) for name, recipe in pairs]
+    rows = recipes.items() if named else [(row_name(recipe), recipe) for recipe in recipes]
     found: dict[str, Task] = {}
-    for seed in seeds:
-        for name, recipe, sent in rows:
-            key = runs.key(recipe, seed, fingerprint)
-            found.setdefault(key, Task(name, recipe, seed, key, sent))
+    sent = cloudpickle.dumps(REGISTERED)
+    for seed, (name, recipe) in product(seeds, rows):
+        key = runs.key(recipe, seed, fingerprint)
+        found.setdefault(key, Task(name, recipe, seed, key, sent))
     return list(found.values())
 
 
@@ -135,7 +140,8 @@ def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> Ou
     if parent not in (None, os.getpid()):
         _belong_to(parent)
     try:
-        receive(cloudpickle.loads(task.sent))
+        for known, sent in zip(REGISTERED, cloudpickle.loads(task.sent), strict=True):
+            known.update(sent)
         if runs.key(task.recipe, task.seed, data.fingerprint) != task.key:
             found = "the worker's digits or its version of mnistlib are not the driver's"
             raise DataError(f"{found}; start the workers again from the same files")
@@ -172,12 +178,12 @@ def _belong_to(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _make(todo: Sequence[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
+def _make(todo: list[Task], data: DigitData, folder: Path, workers: Workers) -> Iterator[Outcome]:
     """Yield each run's outcome as it ends; where workers are lost, make what is left again."""
     left = {task.key: task for task in todo}
     for restart in range(RESTARTS + 1):
         try:
-            for key, outcome in _once(list(left.values()), data, folder, workers, client):
+            for key, outcome in workers(list(left.values()), data, folder.absolute()):
                 del left[key]
                 yield key, outcome
             return
@@ -190,17 +196,9 @@ def _make(todo: Sequence[Task], data: DigitData, folder: Path, workers: int, cli
         yield key, f"{times}, at last by {lost}; if memory is short, make fewer at a time"
 
 
-def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client) -> Iterator:
-    if client is not None:
-        from distributed import as_completed
-
-        digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
-        parent = os.getpid() if client.cluster else None  # other machines' outlive the driver
-        given = {"data": digits, "parent": parent, "folder": folder}
-        made = client.map(attempt, todo, pure=False, **given)
-        return (future.result() for future in as_completed(made, loop=client.loop))
+def _processes(jobs: int, todo: list[Task], data: DigitData, folder: Path) -> Iterator[Outcome]:
     parallel = joblib.Parallel(
-        n_jobs=min(workers, max(2, len(todo))),  # 1 would mean the driver itself
+        n_jobs=min(jobs, max(2, len(todo))),  # 1 would mean the driver itself
         backend="loky",  # puts the digits into a file once, which all workers map into memory
         return_as="generator_unordered",
         pre_dispatch="all",
@@ -209,26 +207,35 @@ def _once(todo: list[Task], data: DigitData, folder: Path, workers: int, client)
     return parallel(joblib.delayed(attempt)(task, data, os.getpid(), folder) for task in todo)
 
 
+def _cluster(client, todo: list[Task], data: DigitData, folder: Path) -> Iterator[Outcome]:
+    from distributed import as_completed
+
+    digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
+    parent = os.getpid() if client.cluster else None  # other machines' outlive the driver
+    made = client.map(attempt, todo, data=digits, parent=parent, folder=folder, pure=False)
+    return (future.result() for future in as_completed(made, loop=client.loop))
+
+
 @contextmanager
-def pool(backend=None, jobs: int | None = None, scheduler: str | None = None) -> Iterator[tuple]:
-    """How many runs at a time, and a Dask client or None; or a UserError as study() says."""
+def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterator[Workers]:
+    """What makes runs while it is open; or a UserError as study() says."""
     backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
     if scheduler and (jobs or backend != "dask"):
         raise UserError("a scheduler goes with no other backend than dask and without jobs")
     jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
     if backend == "loky":
-        yield jobs, None
+        yield partial(_processes, jobs)
     elif scheduler:
         with _connect(scheduler) as client:
-            yield len(client.nthreads()), client
+            yield partial(_cluster, client)
     else:
         from distributed import Client, LocalCluster
 
         with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-            here = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
-            cluster = LocalCluster(**here)
+            # any free port, ":0", so that two studies may run at a time
+            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
         with cluster, Client(cluster, set_as_default=False) as client:
-            yield jobs, client
+            yield partial(_cluster, client)
 
 
 def _connect(scheduler: str):

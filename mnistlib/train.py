@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import Recipe
-from mnistlib.course import TEST_BATCH, Batches, Course, put_aside, take_up
+from mnistlib.course import TEST_BATCH, Batches, Course
 from mnistlib.dataset import DigitData, Digits
 from mnistlib.model import build
 from mnistlib.runs import CURVES, Run, key
@@ -119,7 +119,7 @@ def initial(recipe: Recipe, seed: int) -> nn.Module:
     """The untrained network that fit() starts from with this recipe and seed."""
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
-        return build(recipe.model, **{n: v for n, v in asdict(recipe).items() if n != "model"})
+        return build(recipe.model, **asdict(recipe))
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -170,49 +170,30 @@ def fit(
 ) -> Run:
     """Train by `recipe` from `seed`, test after each epoch, and record the last epoch as result.
 
-    The seed governs initial weights, order, distortions and dropout, each by a stream of its own.
-    One run computes with one thread: then the same seed gives the same bits wherever it is made.
-
     Args:
-        recipe: what to do.
-        data: the training split is trained on; the test split is only looked at.
-        seed: any integer from 0.
+        data: trained on its training split; the test split is only looked at.
+        seed: from 0, of initial weights, order, distortions and dropout, each by its own stream.
         model: trained in place and left with the weights that were scored, whatever weights it
             comes with: the run starts from those of initial(recipe, seed), which is the default.
         device: "auto", "cpu", "cuda", …
-        threads: of torch on the CPU while training; more give other bits, and wait for each other
-            where other work runs.
+        threads: of torch on the CPU while training; with one, the same seed gives the same bits
+            wherever the run is made. More give others, and wait where other work runs.
         progress: show a bar with rate and time to go.
         on_epoch: called with the epoch's number (from 1) and its values by the names in CURVES.
-        checkpoint: a file that keeps the state after each epoch; if it is there, the run goes on
-            from it to the same bits as without a break. It stays, so that a record that cannot be
-            saved costs nothing; delete it then.
+        checkpoint: a file that keeps the state after each epoch, and from which the run goes on to
+            the same bits. It stays until the caller, with the record saved, deletes it.
 
     Raises:
         TrainingError: the loss is no longer finite.
         UserError: the device is not there, or the model is not of the recipe's shape.
     """
     device = pick_device(device)
-    model = _started(model, recipe, seed)
-    with _threads(threads), torch.random.fork_rng(), _bar(recipe, data, progress) as bar:
+    with _threads(threads), torch.random.fork_rng():
         about = _bits_depend_on(recipe, seed, data, device, threads)
-        course = Course(recipe, data, seed, model, device, bar.update)
-        history = _train_epochs(course, recipe, bar, on_epoch, checkpoint, about)
+        course = Course(recipe, data, seed, _started(model, recipe, seed), device)
+        history = _train_epochs(course, recipe, about, progress, on_epoch, checkpoint)
         answers = predict(course.finish(), data.test).argmax(1)
-    sizes = {"n_train": len(data.train), "n_test": len(data.test)}
-    wrong = np.flatnonzero(answers != data.test.labels)
-    versions = {name: about[name] for name in ("torch", "arithmetic")}
-    return Run(
-        recipe=recipe,
-        seed=seed,
-        dataset={"name": data.name, **sizes, "fingerprint": data.fingerprint},
-        history=history,
-        predictions="".join(map(str, answers)),
-        mistakes={str(index): int(data.test.labels[index]) for index in wrong},
-        versions={"python": platform.python_version(), **versions},
-        device=about["device"],
-        threads=threads,
-    )
+    return _record(recipe, seed, data, history, answers, about)
 
 
 def _started(model: nn.Module | None, recipe: Recipe, seed: int) -> nn.Module:
@@ -240,30 +221,28 @@ def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device, threads:
     }
 
 
-def _train_epochs(course: Course, recipe: Recipe, bar, on_epoch, checkpoint, about) -> dict:
-    history = take_up(checkpoint, course, about)
-    done = len(history["seconds"])
-    bar.update(done * len(course.batches.labels))
-    for number in range(done + 1, recipe.epochs + 1):
-        values = course.epoch(train, test)
-        _expect_finite(number, values, recipe)
-        for curve in CURVES:
-            history[curve].append(values[curve])
-        if checkpoint is not None:
-            put_aside(checkpoint, course, history, about)
-        bar.set_postfix_str(f"test accuracy {values['test_accuracy']:.2%}")
-        if on_epoch is not None:
-            on_epoch(number, values)
+def _train_epochs(course: Course, recipe: Recipe, about, progress, on_epoch, checkpoint) -> dict:
+    history = course.take_up(checkpoint, about)
+    done, n = len(history["seconds"]), len(course.batches.labels)
+    # In a notebook each update is several messages, and a reader that waits for the cell's end,
+    # as nbval does, keeps 1,000 of them and loses the rest.
+    look = {"unit": " images", "unit_scale": True, "mininterval": 2.0, "disable": not progress}
+    with tqdm(total=recipe.epochs * n, initial=done * n, desc=recipe.model, **look) as bar:
+        for number in range(done + 1, recipe.epochs + 1):
+            values = course.epoch(train, test, bar.update)
+            losses = values["train_loss"], values["test_loss"]
+            if not all(map(isfinite, losses)):
+                found = f"training loss {losses[0]}, test loss {losses[1]}"
+                way_out = f"the learning rate {recipe.learning_rate} is too large; try a tenth"
+                raise TrainingError(f"stopped in epoch {number}: {found}; {way_out}")
+            for curve in CURVES:
+                history[curve].append(values[curve])
+            if checkpoint is not None:
+                course.put_aside(checkpoint, history, about)
+            bar.set_postfix_str(f"test accuracy {values['test_accuracy']:.2%}")
+            if on_epoch is not None:
+                on_epoch(number, values)
     return history
-
-
-def _expect_finite(number: int, values: dict, recipe: Recipe) -> None:
-    losses = values["train_loss"], values["test_loss"]
-    if not all(map(isfinite, losses)):
-        raise TrainingError(
-            f"stopped in epoch {number}: training loss {losses[0]}, test loss {losses[1]}. "
-            f"The learning rate {recipe.learning_rate} is too large for this recipe; try a tenth."
-        )
 
 
 @contextmanager
@@ -276,9 +255,17 @@ def _threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _bar(recipe: Recipe, data: DigitData, progress: bool) -> tqdm:
-    total = recipe.epochs * len(data.train)
-    # In a notebook each update is several messages, and a reader that waits for the cell's end,
-    # as nbval does, keeps 1,000 of them and loses the rest.
-    look = {"unit": " images", "unit_scale": True, "mininterval": 2.0}
-    return tqdm(total=total, desc=recipe.model, disable=not progress, **look)
+def _record(recipe: Recipe, seed: int, data: DigitData, history, answers, about: dict) -> Run:
+    labels, sizes = data.test.labels, {"n_train": len(data.train), "n_test": len(data.test)}
+    versions = {name: about[name] for name in ("torch", "arithmetic")}
+    return Run(
+        recipe=recipe,
+        seed=seed,
+        dataset={"name": data.name, **sizes, "fingerprint": data.fingerprint},
+        history=history,
+        predictions="".join(map(str, answers)),
+        mistakes={str(i): int(labels[i]) for i in np.flatnonzero(answers != labels)},
+        versions={"python": platform.python_version(), **versions},
+        device=about["device"],
+        threads=int(about["threads"]),
+    )

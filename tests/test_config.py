@@ -9,17 +9,13 @@ from mnistlib.config import (
     ORDER,
     RECIPES,
     ROWS,
-    TECHNIQUES,
     WITHOUT,
     Recipe,
-    carried,
     differences,
     named,
-    receive,
     recipe,
     row_name,
 )
-from mnistlib.model import NETWORKS, TITLES, CustomMLP, register
 from mnistlib.train import initial
 
 
@@ -28,12 +24,8 @@ def test_lenet5_and_mlp_are_trained_exactly_as_the_assignment_says(name):
     given = recipe(name)
     assert (given.optimizer, given.learning_rate, given.momentum) == ("sgd", 0.01, 0.9)
     assert (given.batch_size, given.schedule, given.nesterov) == (64, "constant", False)
-
-
-def test_the_baseline_has_no_regularizer():
-    base = recipe("lenet5")
-    assert (base.weight_decay, base.label_smoothing, base.dropout) == (0, 0, 0)
-    assert (base.augment, base.averaging) == ("none", "none")
+    assert (given.weight_decay, given.label_smoothing, given.dropout) == (0, 0, 0)
+    assert (given.augment, given.averaging) == ("none", "none")
 
 
 def test_unknown_names_list_the_valid_ones():
@@ -60,7 +52,7 @@ def test_unknown_names_list_the_valid_ones():
     ],
 )
 def test_values_of_the_wrong_type_or_range_are_refused(change):
-    with pytest.raises(UserError, match=next(iter(change)).removesuffix("ment")):
+    with pytest.raises(UserError, match=next(iter(change))):
         replace(Recipe(), **change)
 
 
@@ -71,8 +63,7 @@ def test_a_whole_number_stands_for_a_float_so_that_equal_recipes_are_equal():
 
 def test_differences_name_what_differs_and_nothing_else():
     changed = recipe("lenet5", dropout=0.5, epochs=3)
-    assert differences(RECIPES["lenet5"], changed) == {"epochs": (30, 3), "dropout": (0.0, 0.5)}
-    assert differences(changed, changed) == {}
+    assert differences(BASELINE, changed) == {"epochs": (30, 3), "dropout": (0.0, 0.5)}
 
 
 def test_each_row_is_a_recipe_of_its_own():
@@ -80,25 +71,19 @@ def test_each_row_is_a_recipe_of_its_own():
     assert {recipe.epochs for recipe in ROWS.values()} == {BASELINE.epochs}
 
 
-@pytest.mark.parametrize("name", ORDER)
-def test_one_technique_is_added_to_the_baseline_and_nothing_else(name):
-    assert set(differences(BASELINE, ROWS[f"lenet5 + {name}"])) <= set(TECHNIQUES[name])
-
-
 @pytest.mark.parametrize("name", WITHOUT)
 def test_one_technique_is_taken_from_all_together_and_nothing_else(name):
     without = ROWS[f"lenet5_reg - {name}"]
     assert set(differences(ALL, without)) <= set(WITHOUT[name])
     for value in WITHOUT[name]:
-        expected = "affine" if name == "elastic" else getattr(replace(BASELINE), value)
-        assert getattr(without, value) == (False if value == "batch_norm" else expected)
+        plain = {"augment": "affine"} if name == "elastic" else {"batch_norm": False}
+        assert getattr(without, value) == plain.get(value, getattr(BASELINE, value))
 
 
-def test_dropout_without_batch_norm_starts_from_lenet5s_weights():
-    plain = initial(BASELINE, 3).state_dict()
-    dropping = initial(ROWS["lenet5 + dropout"], 3).state_dict()
-    assert plain.keys() == dropping.keys()
-    assert all(plain[key].equal(dropping[key]) for key in plain)
+@pytest.mark.parametrize("row", ["lenet5_reg", "lenet5 + dropout"])
+def test_networks_of_one_seed_start_from_the_same_weights(row):
+    plain, other = (initial(ROWS[name], 3).state_dict() for name in ("lenet5", row))
+    assert all(plain[name].equal(other[name]) for name in plain)
 
 
 def test_a_recipe_is_known_by_its_name_whatever_its_epochs():
@@ -119,14 +104,5 @@ def test_recipes_have_names_that_say_what_they_are():
     assert row_name(recipe("mlp", technique="affine")) == "mlp + affine"
     assert row_name(recipe("mlp", epochs=2)) == "mlp (epochs=2)"
     assert row_name(recipe("lenet5", technique="affine", epochs=2)) == "lenet5 + affine (epochs=2)"
-    assert (
-        row_name(recipe("mlp", widths="42-542", dropout=0.1)) == "mlp (dropout=0.1, widths=42-542)"
-    )
-
-
-def test_what_was_carried_is_known_where_it_arrives():
-    register("odd", title="Odd")(odd := type("Odd", (CustomMLP,), {}))
-    sent = carried(recipe("odd", technique="affine"))
-    del NETWORKS["odd"], TITLES["odd"]
-    receive(sent)
-    assert (NETWORKS.pop("odd"), TITLES.pop("odd")) == (odd, "Odd")
+    changed = recipe("mlp", widths="42-542", dropout=0.1)
+    assert row_name(changed) == "mlp (dropout=0.1, widths=42-542)"

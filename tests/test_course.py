@@ -1,7 +1,5 @@
 """Batches, and runs that are put aside and taken up again."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from mnistlib.config import recipe
 from mnistlib.course import Batches
 from mnistlib.dataset import normalise
 from mnistlib.train import fit
+from tests.same import untimed
 
 GIVEN = [
     recipe("lenet5", epochs=3),
@@ -21,8 +20,8 @@ GIVEN = [
 
 
 def test_test_batches_are_the_normalised_images_and_nothing_else(tiny):
-    images = torch.cat([x for x, _ in Batches(tiny.test, 30)])
-    labels = torch.cat([y for _, y in Batches(tiny.test, 30)])
+    tiny.test.images.setflags(write=False)  # as a worker of a study has them
+    images, labels = (torch.cat(part) for part in zip(*Batches(tiny.test, 30), strict=True))
     assert torch.equal(images, torch.from_numpy(normalise(tiny.test.images)))
     assert np.array_equal(labels.numpy(), tiny.test.labels)
 
@@ -56,88 +55,62 @@ def test_distortion_changes_training_images_anew_in_each_pass(tiny):
     assert (batches.images.numpy()[:, 0] == tiny.train.images).all()
 
 
-def test_read_only_arrays_are_accepted(tiny):
-    tiny.test.images.setflags(write=False)
-    assert len(next(iter(Batches(tiny.test, 10)))[0]) == 10
+@pytest.fixture
+def aside(tmp_path):
+    return tmp_path / "folder" / "run.safetensors"
 
 
-def untimed(run):
-    return replace(run, history={**run.history, "seconds": [0.0] * run.recipe.epochs})
+def stop_after(epoch, given, data, path):
+    """Train until the end of an epoch; the checkpoint is left."""
 
-
-def stop_after(epoch):
     def on_epoch(number, values):
         if number == epoch:
             raise KeyboardInterrupt
 
-    return on_epoch
-
-
-@pytest.fixture
-def stopped(tiny, tmp_path):
-    """Train until the end of an epoch; returns the checkpoint that is left."""
-
-    def train(given, epoch, threads=1):
-        path = tmp_path / "folder" / "run.safetensors"
-        with pytest.raises(KeyboardInterrupt):
-            fit(
-                given,
-                tiny,
-                threads=threads,
-                progress=False,
-                on_epoch=stop_after(epoch),
-                checkpoint=path,
-            )
-        return path
-
-    return train
+    with pytest.raises(KeyboardInterrupt):
+        fit(given, data, progress=False, on_epoch=on_epoch, checkpoint=path)
 
 
 @pytest.mark.parametrize("given", GIVEN, ids=lambda given: given.model)
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(given, epoch, tiny, stopped):
-    path = stopped(given, epoch)
-    epochs = []
-    resumed = fit(
-        given,
-        tiny,
-        threads=1,
-        progress=False,
-        checkpoint=path,
-        on_epoch=lambda number, values: epochs.append(number),
-    )
-    assert epochs == list(range(epoch + 1, 4))
-    assert untimed(resumed) == untimed(fit(given, tiny, threads=1, progress=False))
-    assert list(path.parent.iterdir()) == [path]  # the record is not saved yet
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(given, tiny, aside):
+    whole, epochs = untimed(fit(given, tiny, progress=False)), []
+    for epoch in (1, 2, 3):
+        aside.unlink(missing_ok=True)
+        stop_after(epoch, given, tiny, aside)
+        resumed = fit(
+            given,
+            tiny,
+            progress=False,
+            checkpoint=aside,
+            on_epoch=lambda number, values: epochs.append(number),
+        )
+        assert untimed(resumed) == whole
+        assert list(aside.parent.iterdir()) == [aside]  # the record is not saved yet
+    assert epochs == [2, 3, 3]
 
 
-def test_a_checkpoint_holds_no_digits_and_keeps_the_time_spent(stopped):
-    with safe_open(stopped(GIVEN[0], 2), framework="pt") as file:
+def test_a_checkpoint_holds_no_digits_and_keeps_the_time_spent(tiny, aside):
+    stop_after(2, GIVEN[0], tiny, aside)
+    with safe_open(aside, framework="pt") as file:
         assert file.metadata()["state"].count('"seconds": [') == 1
         assert max(file.get_tensor(name).numel() for name in file.keys()) == 48_000  # noqa: SIM118
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("keep", "asked", "reason"),
     [
-        ({"seed": 1}, "found key"),
-        ({"threads": 2}, "found threads '1', expected '2'"),
-        ({"given": GIVEN[1]}, "found key"),
+        (None, {"seed": 1}, "found key"),
+        (None, {"threads": 2}, "found threads '1', expected '2'"),
+        (0, {}, ""),
+        (7, {}, ""),
+        (5_000, {}, ""),
     ],
 )
-def test_the_checkpoint_of_another_run_is_named_and_not_used(changes, reason, tiny, stopped):
-    path = stopped(GIVEN[0], 1)
-    asked = {"given": GIVEN[0], "seed": 0, "threads": 1, **changes}
-    given, seed, threads = asked["given"], asked["seed"], asked["threads"]
+def test_a_damaged_checkpoint_or_another_runs_is_named_and_not_used(
+    keep, asked, reason, tiny, aside
+):
+    stop_after(1, GIVEN[0], tiny, aside)
+    aside.write_bytes(aside.read_bytes()[:keep])
     with pytest.warns(UserWarning, match=rf"run\.safetensors: not used \({reason}"):
-        run = fit(given, tiny, seed, threads=threads, progress=False, checkpoint=path)
-    assert untimed(run) == untimed(fit(given, tiny, seed, threads=threads, progress=False))
-
-
-@pytest.mark.parametrize("keep", [0, 7, 5_000])
-def test_a_damaged_checkpoint_is_named_and_not_used(keep, tiny, stopped):
-    path = stopped(GIVEN[0], 1)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.warns(UserWarning, match=r"run\.safetensors: not used"):
-        run = fit(GIVEN[0], tiny, threads=1, progress=False, checkpoint=path)
-    assert untimed(run) == untimed(fit(GIVEN[0], tiny, threads=1, progress=False))
+        run = fit(GIVEN[0], tiny, progress=False, checkpoint=aside, **asked)
+    assert untimed(run) == untimed(fit(GIVEN[0], tiny, progress=False, **asked))

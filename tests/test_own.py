@@ -15,10 +15,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = next(code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "Wide" in code)
 AFTERWARDS = """
 from mnistlib import counting, plots
+from mnistlib.config import row_name
 from mnistlib.runs import load_all
 
 found = load_all("out/trials", strict=True)
-print(sorted({run.row for run in found}), len(found))
+print(sorted({row_name(run.recipe) for run in found}), len(found))
 print(counting.table("wide").loc["total", "parameters"])
 print(plots.title("wide"), len(plots.colours(["lenet5", "wide"])))
 again = study(recipes, seeds=range(5), data=data, folder="out/trials")

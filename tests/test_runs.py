@@ -8,7 +8,7 @@ from mnistlib import runs
 from mnistlib.base import RUNS, WEIGHTS, DataError
 from mnistlib.config import RECIPES, ROWS, Recipe, recipe
 from mnistlib.runs import CURVES, Run
-from mnistlib.train import fit, initial, predict
+from mnistlib.train import initial, predict
 
 
 @pytest.fixture
@@ -19,18 +19,15 @@ def run():
     return Run(recipe, 3, facts, history, "7210", {"3": 4}, {"torch": "2"}, "cpu", 1)
 
 
-def test_a_record_comes_back_equal_and_is_found_by_its_key(run, tmp_path):
+def test_a_record_comes_back_equal_with_all_that_follows_from_it(run, tmp_path):
     path = runs.save(run, tmp_path / "runs")
-    assert runs.load(path) == run
     assert path == tmp_path / "runs" / "mlp_epochs=2" / "seed-03.json"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-
-
-def test_answers_labels_and_hits_follow_from_the_record(run):
-    assert run.answers.tolist() == [7, 2, 1, 0]
-    assert run.labels.tolist() == [7, 2, 1, 4]
-    assert run.correct.tolist() == [True, True, True, False]
-    assert run.accuracy == 0.75
+    assert (found := runs.load(path)) == run
+    assert found.answers.tolist() == [7, 2, 1, 0]
+    assert found.labels.tolist() == [7, 2, 1, 4]
+    assert found.correct.tolist() == [True, True, True, False]
+    assert found.accuracy == 0.75
 
 
 def test_the_key_depends_on_recipe_seed_and_digits_and_on_nothing_else(run):
@@ -42,20 +39,6 @@ def test_the_key_depends_on_recipe_seed_and_digits_and_on_nothing_else(run):
     }
     assert len(keys) == 4
     assert replace(run, threads=2, device="GPU", versions={}).key == run.key
-
-
-def test_the_key_of_a_known_recipe_never_changes():
-    assert runs.key(Recipe(), 0, "f").startswith("152736fa355f")
-    assert runs.key(Recipe(model="mlp", epochs=3), 1, "f").startswith("aa3067f54553")
-
-
-def test_a_record_that_was_changed_by_hand_is_refused(run, tmp_path):
-    path = runs.save(run, tmp_path)
-    record = json.loads(path.read_text())
-    record["seed"] = 4
-    path.write_text(json.dumps(record))
-    with pytest.raises(DataError, match="its key is not that of"):
-        runs.load(path)
 
 
 def test_all_runs_are_ordered_by_model_and_seed_and_a_missing_folder_has_none(run, tmp_path):
@@ -93,11 +76,6 @@ def test_a_record_never_takes_the_place_of_another_run(run, tmp_path):
     assert len(runs.load_all(tmp_path, strict=True)) == 2
 
 
-def test_records_that_lie_in_the_folder_itself_are_found_as_well(run, tmp_path):
-    runs.save(run, tmp_path).rename(tmp_path / "mlp-seed3.json")
-    assert runs.load_all(tmp_path, strict=True) == [run]
-
-
 def test_a_record_of_a_model_that_is_not_registered_says_what_to_do(run, tmp_path):
     path = runs.save(run, tmp_path)
     path.write_text(path.read_text().replace('"model": "mlp"', '"model": "wider"'))
@@ -105,15 +83,8 @@ def test_a_record_of_a_model_that_is_not_registered_says_what_to_do(run, tmp_pat
         runs.load(path)
 
 
-def set_in(record, path, value):
-    *parents, last = path.split(".")
-    for name in parents:
-        record = record[name]
-    record[last] = value
-
-
 BAD_VALUES = {
-    "format": [0, 2, "1", None],
+    "format": [2, "1", None],
     "recipe": [[], {"epochs": 10**400}, {"technique": "new"}, {"epochs": 0}],
     "history.test_accuracy": [[0.5, 7.5], [0.5, -1], [0.5, float("nan")], [0.5, "0.75"], 3, None],
     "history.train_loss": [[0.5, float("inf")], [0.5], "ab", {}],
@@ -122,18 +93,19 @@ BAD_VALUES = {
     "predictions": ["721", 7210, None, "٧٢١٠"],
     "dataset": [[], None, {}],
     "dataset.n_test": ["4", None, -4, 10**30],
-    "seed": [[], None, "3"],
+    "seed": [4, [], None, "3"],
     "key": ["", None],
 }
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [(path, value) for path, values in BAD_VALUES.items() for value in values]
+    ("where", "value"), [(where, value) for where, values in BAD_VALUES.items() for value in values]
 )
-def test_a_record_with_any_wrong_value_is_a_data_error(run, tmp_path, path, value):
+def test_a_record_with_any_wrong_value_is_a_data_error(run, tmp_path, where, value):
     file = runs.save(run, tmp_path)
     record = json.loads(file.read_text())
-    set_in(record, path, value)
+    *parent, name = where.split(".")
+    (record[parent[0]] if parent else record)[name] = value
     file.write_text(json.dumps(record))
     with pytest.raises(DataError, match=file.name):
         runs.load(file)
@@ -155,7 +127,7 @@ DAMAGES = {
 def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_path, damage):
     good, bad = (runs.save(replace(run, seed=seed), tmp_path) for seed in (0, 1))
     bad.write_bytes(damage(bad.read_text()).encode(errors="surrogateescape"))
-    with pytest.warns(runs.RecordWarning, match=f"record left out: .*{bad.name}: ") as warned:
+    with pytest.warns(UserWarning, match=f"record left out: .*{bad.name}: ") as warned:
         assert runs.load_all(tmp_path) == [runs.load(good)]
     assert [warning.filename for warning in warned] == [__file__]
     with pytest.raises(DataError, match=bad.name):
@@ -165,22 +137,19 @@ def test_a_bad_record_is_named_and_left_out_or_in_strict_mode_an_error(run, tmp_
 def test_a_copy_of_a_record_counts_once(run, tmp_path):
     file = runs.save(run, tmp_path)
     (tmp_path / "zz copy.json").write_bytes(file.read_bytes())
-    with pytest.warns(runs.RecordWarning, match=r"zz copy\.json: repeats .*seed-03\.json"):
+    with pytest.warns(UserWarning, match=r"zz copy\.json: repeats .*seed-03\.json"):
         assert len(runs.load_all(tmp_path)) == 1
     (tmp_path / "zz copy.json").rename(tmp_path / ".hidden.json")
     assert len(runs.load_all(tmp_path, strict=True)) == 1
 
 
 def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
-    file = RUNS / "lenet5" / "seed-00.json"
-    record = json.loads(file.read_text())
-    right = next(i for i in range(10_000) if str(i) not in record["mistakes"])
-    other = "1" if record["predictions"][right] == "0" else "0"
-    text = record["predictions"]
-    record["predictions"] = text[:right] + other + text[right + 1 :]
-    (tmp_path / file.name).write_text(json.dumps(record))
-    with pytest.raises(DataError, match=r"do not fit accuracy 0\.9.* on MNIST's labels"):
-        runs.load(tmp_path / file.name)
+    run = runs.load(RUNS / "lenet5" / "seed-00.json")
+    assert run.correct[0]
+    other = str((run.labels[0] + 1) % 10)
+    file = runs.save(replace(run, predictions=other + run.predictions[1:]), tmp_path)
+    with pytest.raises(DataError, match="do not fit MNIST's labels"):
+        runs.load(file)
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
@@ -195,35 +164,29 @@ def test_the_committed_records_are_all_good(folder):
 
 
 @pytest.fixture
-def trained(tiny):
-    given = recipe("lenet5_reg", epochs=1)
-    model = initial(given, 0)
-    return model, fit(given, tiny, 0, model=model, progress=False)
+def stored(run, tmp_path):
+    """Weights of a network with buffers, as a file, and the network."""
+    network = initial(recipe("lenet5_reg"), 0)
+    return runs.save_weights(network, run, tmp_path / "folder" / "w.safetensors"), network
 
 
-def test_weights_come_back_bit_by_bit_with_the_key_of_their_run(trained, tmp_path):
-    model, run = trained
-    path = runs.save_weights(model, run, tmp_path / "folder" / "w.safetensors")
-    other = initial(run.recipe, 1)
+def test_weights_come_back_bit_by_bit_with_the_key_of_their_run(run, stored):
+    path, network = stored
+    other = initial(recipe("lenet5_reg"), 1)
     assert runs.load_weights(other, path) == run.key
-    ours, theirs = model.state_dict(), other.state_dict()
+    ours, theirs = network.state_dict(), other.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_weights_of_another_network_are_refused(trained, tmp_path):
-    model, run = trained
-    path = runs.save_weights(model, run, tmp_path / "w.safetensors")
+@pytest.mark.parametrize("content", ["another network's", None, b"", b"not safetensors at all"])
+def test_a_file_that_is_missing_or_holds_no_such_weights_is_named(content, stored):
+    path, _ = stored
+    if content is None:
+        path.unlink()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
     with pytest.raises(DataError, match=r"w\.safetensors: no weights of CustomMLP"):
         runs.load_weights(initial(recipe("mlp"), 0), path)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])
-def test_a_file_that_is_missing_or_damaged_is_named(content, tmp_path):
-    path = tmp_path / "w.safetensors"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(DataError, match=r"w\.safetensors: no weights of LeNet5"):
-        runs.load_weights(initial(recipe("lenet5"), 0), path)
 
 
 @pytest.mark.parametrize("name", RECIPES)

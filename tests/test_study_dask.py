@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from multiprocessing import forkserver
 
 import dask
 import pytest
@@ -14,36 +15,41 @@ from mnistlib.base import UserError
 from mnistlib.config import recipe
 from mnistlib.runs import load_all
 from mnistlib.study import study
+from mnistlib.train import fit
+from tests.same import untimed
 
-RECIPES = {"one epoch": recipe("mlp", epochs=1), "two epochs": recipe("mlp", epochs=2)}
+RECIPES = [recipe("mlp", epochs=10), recipe("mlp", epochs=20)]
 SEEDS = [0, 1]
-
-
-@pytest.fixture(scope="module")
-def on_loky(tiny, tmp_path_factory):
-    """The records that a study on this machine's processes writes, by key and without times."""
-    folder = tmp_path_factory.mktemp("loky")
-    study(RECIPES, SEEDS, tiny, folder, jobs=2, progress=False)
-    return without_times(folder)
-
-
-def without_times(folder):
-    return {
-        run.key: {**vars(run), "history": {**run.history, "seconds": 0}} for run in load_all(folder)
-    }
+STARTS_BY = "distributed.worker.multiprocessing-method"
 
 
 @contextmanager
 def cluster(**options):
     """A client of a cluster of this machine."""
-    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, **options}
+    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", **options}
     with LocalCluster(**given) as started, Client(started, set_as_default=False) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    """One whose workers are forks of a process that has imported all, which takes each seconds."""
+    forkserver.set_forkserver_preload(["mnistlib.train", "torch._dynamo", "distributed"])
+    forkserver.ensure_running()
+    with dask.config.set({STARTS_BY: "forkserver"}), cluster() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def wanted(tiny):
+    """The runs as this process makes them."""
+    return [untimed(fit(given, tiny, seed)) for seed in SEEDS for given in RECIPES]
 
 
 @contextmanager
 def one_worker_killed(client):
     """Kill one worker's process at the first moment at which both have runs to make."""
+    client.wait_for_workers(2, timeout=60)
     pids = client.run(os.getpid)
     killed = []
 
@@ -61,41 +67,41 @@ def one_worker_killed(client):
     assert killed[0] not in client.nthreads()  # its successor has another address
 
 
-def test_a_worker_killed_at_work_changes_no_record(tiny, tmp_path, on_loky):
-    with cluster() as client, one_worker_killed(client):
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_a_worker_killed_at_work_changes_no_record(
+    gives_up, client, tiny, tmp_path, wanted, monkeypatch, capsys
+):
+    if gives_up:  # Dask gives up the runs of a lost worker, and study() makes them again
+        monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
+    with one_worker_killed(client):
         address = client.scheduler.address
         made = study(RECIPES, SEEDS, tiny, tmp_path, scheduler=address, progress=False)
-    assert [(run.recipe, run.seed) for run in made] == [
-        (recipe, seed) for seed in SEEDS for recipe in RECIPES.values()
-    ]
-    assert without_times(tmp_path) == on_loky
-
-
-def test_runs_that_dask_gives_up_with_their_worker_are_made_again(tiny, tmp_path, on_loky, capsys):
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        cluster() as client,
-        one_worker_killed(client),
-    ):
-        address = client.scheduler.address
-        study(RECIPES, SEEDS, tiny, tmp_path, scheduler=address, progress=False)
-    assert "workers were lost (KilledWorker" in capsys.readouterr().err
-    assert without_times(tmp_path) == on_loky
+    assert ("workers were lost (KilledWorker" in capsys.readouterr().err) == gives_up
+    assert list(map(untimed, made)) == wanted
+    assert sorted(run.key for run in load_all(tmp_path)) == sorted(run.key for run in wanted)
 
 
 def test_a_local_cluster_needs_no_scheduler_and_its_only_worker_makes_all_runs(
-    tiny, tmp_path, on_loky, monkeypatch
+    tiny, tmp_path, wanted, monkeypatch
 ):
     monkeypatch.setattr("mnistlib.train.fit", None)  # in this process, not in the worker's
-    study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
-    assert without_times(tmp_path) == on_loky
+    with dask.config.set({STARTS_BY: "spawn"}):
+        made = study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
+    assert list(map(untimed, made)) == wanted
 
 
-def test_workers_of_several_threads_are_refused(tiny, tmp_path):
-    with (
-        cluster(n_workers=1, threads_per_worker=2, processes=False) as client,
-        pytest.raises(UserError, match="--nthreads 1"),
-    ):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_workers": 1, "threads_per_worker": 2}, "several threads; .* --nthreads 1"),
+        ({"n_workers": 0}, "no workers; start them with: dask worker"),
+    ],
+)
+def test_a_cluster_without_workers_of_one_thread_is_a_users_mistake(
+    options, message, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
+    with cluster(processes=False, **options) as client, pytest.raises(UserError, match=message):
         study(RECIPES, SEEDS, tiny, tmp_path, scheduler=client.scheduler.address)
 
 
@@ -106,12 +112,3 @@ def test_a_scheduler_that_does_not_answer_is_a_users_mistake(
     monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     with pytest.raises(UserError, match="no scheduler answers"):
         study(RECIPES, SEEDS, tiny, tmp_path, scheduler=scheduler)
-
-
-def test_a_cluster_without_workers_is_a_users_mistake(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
-    with (
-        cluster(n_workers=0, processes=False) as client,
-        pytest.raises(UserError, match=r"no workers; start them with: dask worker"),
-    ):
-        study(RECIPES, SEEDS, tiny, tmp_path, scheduler=client.scheduler.address)
