@@ -11,6 +11,7 @@ The rooms, in the order of the data's way; each imports only from those above it
     runs        Run <-> JSON; records and weights found by row and seed
     course      batches, optimizer, checkpoints: the moving parts of a run
     train       train(), test(), fit(recipe, data, seed) -> Run
+    processes   work side by side here, in processes that end with the first one
     study       many runs, here or on a cluster
     stats       arrays in, intervals and tests out
     comparison  runs in, paired comparisons, verdicts and the headline table out
@@ -42,8 +43,7 @@ for _name, _value in {
 _HOMES = {  # what most people need
     "dataset": ("MNIST", "load"),
     "model": ("LeNet5", "CustomMLP", "register"),
-    "augment": ("technique",),
-    "config": ("Recipe", "recipe"),
+    "config": ("Recipe", "recipe", "technique"),
     "train": ("fit",),
     "study": ("validation_data",),
     "comparison": ("compare",),

@@ -4,7 +4,6 @@ import re
 import signal
 import sys
 import threading
-import warnings
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,8 @@ from mnistlib import base, runs
 from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
-from mnistlib.study import StudyError, on_ctrl_c, study
+from mnistlib.processes import on_ctrl_c
+from mnistlib.study import StudyError, study
 from mnistlib.train import fit, initial, pick_device
 
 USUAL_PACE = 1e-4  # seconds for an image, where no record tells
@@ -106,8 +106,6 @@ def make_study(options: Namespace) -> int:
     if options.dry_run:
         return dry_run(rows, seeds, data, folder)
     where = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
-    # joblib's advice to a generator that is not used up; here it was stopped on purpose
-    warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, "joblib")
     try:
         with on_ctrl_c(_stop_quietly):
             study(rows, seeds, data, folder, **where)

@@ -2,14 +2,13 @@
 
 import os
 import re
-import signal
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 import nbformat
@@ -17,6 +16,8 @@ from joblib import cpu_count
 from nbformat import NotebookNode
 from papermill import execute_notebook
 from papermill.exceptions import PapermillExecutionError
+
+from mnistlib.processes import side_by_side
 
 # as JupyterLab writes it: another one makes a notebook look changed when it is opened
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -48,25 +49,24 @@ def run(
     Returns:
         A line for each notebook that stopped: its name, the cell and the error.
     """
-    stories, work = [], partial(_execute, notebooks, out, folder)
-    workers = max(1, min(len(pages), cpu_count()))
-    with get_context("spawn").Pool(workers, _prepare, (variables,)) as pool:
-        for slug, seconds, story in pool.imap_unordered(work, pages):
+    stories, work = [], partial(_execute, (notebooks, out, folder), variables)
+    try:
+        for slug, seconds, story in side_by_side(work, pages, cpu_count()):
             print(story or f"{slug} done in {seconds:.0f} s", flush=True)
             stories.append(story)
+    except BrokenProcessPool:
+        stories.append("the process of a page was killed; if memory is short, close other programs")
     return [story for story in stories if story]
 
 
-def _prepare(variables: Mapping[str, str]) -> None:
-    """What a worker does first: it will end with its parent, and its kernel with it."""
-    Thread(target=lambda: os._exit(parent_process().join() or 1), daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent acts
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
-    os.environ.update(variables)
-
-
-def _execute(notebooks: Path, out: Path, folder: Path, page: Page) -> tuple[str, float, str]:
+def _execute(
+    places: tuple[Path, Path, Path], variables: Mapping[str, str], page: Page
+) -> tuple[str, float, str]:
     """Execute a page's notebook; returns its slug, the seconds and why it stopped, or ""."""
+    notebooks, out, folder = places
+    if current_process().name != "MainProcess":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
+    os.environ.update(variables)
     began, story = time.monotonic(), ""
     source, target = notebooks / f"{page.notebook}.ipynb", out / f"{page.slug}.ipynb"
     unfinished = target.with_suffix(".stopped.ipynb")

@@ -7,11 +7,10 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from mnistlib import runs
 from mnistlib.base import DataError, UserError, expect_writable, pick, within
 from mnistlib.config import REGISTERED, Recipe, row_name
 from mnistlib.dataset import DigitData, split
+from mnistlib.processes import belong_to, on_ctrl_c, side_by_side
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
@@ -130,15 +130,15 @@ def tasks(
     return list(found.values())
 
 
-def attempt(task: Task, data: DigitData, parent: int | None, folder: Path) -> Outcome:
+def attempt(task: Task, data: DigitData, folder: Path, parent: int | None = None) -> Outcome:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
     Where this machine has the study's folder too (a whole path), the run is put aside there after
     each epoch, and goes on from there when it is made again. `parent` is the process that this one
     must not outlive, if it is not that process itself.
     """
-    if parent not in (None, os.getpid()):
-        _belong_to(parent)
+    if parent is not None:
+        belong_to(parent)
     try:
         for known, sent in zip(REGISTERED, cloudpickle.loads(task.sent), strict=True):
             known.update(sent)
@@ -160,24 +160,6 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or ['(no message)'])[0]}"
 
 
-@cache  # once a process
-def _belong_to(parent: int) -> None:
-    """Leave Ctrl-C to the driver, and end when it does, even where it was killed.
-
-    Without this a worker whose driver is gone would train on for nobody.
-    """
-    tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which no killed process frees
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _make(todo: list[Task], data: DigitData, folder: Path, workers: Workers) -> Iterator[Outcome]:
     """Yield each run's outcome as it ends; where workers are lost, make what is left again."""
     left = {task.key: task for task in todo}
@@ -197,14 +179,7 @@ def _make(todo: list[Task], data: DigitData, folder: Path, workers: Workers) -> 
 
 
 def _processes(jobs: int, todo: list[Task], data: DigitData, folder: Path) -> Iterator[Outcome]:
-    parallel = joblib.Parallel(
-        n_jobs=min(jobs, max(2, len(todo))),  # 1 would mean the driver itself
-        backend="loky",  # puts the digits into a file once, which all workers map into memory
-        return_as="generator_unordered",
-        pre_dispatch="all",
-        batch_size=1,  # a run is handed back, and saved, as soon as it ends
-    )
-    return parallel(joblib.delayed(attempt)(task, data, os.getpid(), folder) for task in todo)
+    return side_by_side(partial(attempt, data=data, folder=folder), todo, jobs)
 
 
 def _cluster(client, todo: list[Task], data: DigitData, folder: Path) -> Iterator[Outcome]:
@@ -232,8 +207,10 @@ def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterat
         from distributed import Client, LocalCluster
 
         with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-            # any free port, ":0", so that two studies may run at a time
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
+            # any free port, so that two studies may run at a time
+            cluster = LocalCluster(
+                n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield partial(_cluster, client)
 
@@ -255,16 +232,3 @@ def _connect(scheduler: str):
         start = f"start them with: dask worker {scheduler} --nworkers auto --nthreads 1"
         raise UserError(f"{scheduler}: {found}; {start}")
     return client
-
-
-@contextmanager
-def on_ctrl_c(handler: object) -> Iterator[None]:
-    """What Ctrl-C does in here, and in processes that are started in here."""
-    if threading.current_thread() is not threading.main_thread():  # Python sets signals there only
-        yield
-        return
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

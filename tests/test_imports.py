@@ -6,7 +6,7 @@ from pathlib import Path
 from mnistlib.base import ROOT
 
 FLOORS = (  # from the ground; a name is that of a module or of a whole package
-    {"base"},
+    {"base", "processes"},
     {"dataset", "stats"},
     {"model", "augment"},
     {"config", "counting"},

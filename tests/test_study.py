@@ -58,7 +58,7 @@ def test_a_record_that_cannot_be_saved_costs_no_epoch(tiny, tmp_path, monkeypatc
 
 def test_where_the_studys_folder_is_not_to_be_had_a_worker_puts_nothing_aside(tiny, tmp_path):
     (task,) = tasks(MLP, [0], tiny.fingerprint)
-    key, run = attempt(task, tiny, None, tmp_path / "another machine's")
+    key, run = attempt(task, tiny, tmp_path / "another machine's")
     assert key == run.key == task.key
     assert list(tmp_path.iterdir()) == []
 
@@ -66,7 +66,7 @@ def test_where_the_studys_folder_is_not_to_be_had_a_worker_puts_nothing_aside(ti
 def test_a_worker_with_other_digits_refuses_the_run(tiny, tmp_path):
     (task,) = tasks(MLP, [0], tiny.fingerprint)
     other = replace(tiny, train=tiny.train.take(range(100), "fewer"))
-    assert "are not the driver's" in attempt(task, other, None, tmp_path)[1]
+    assert "are not the driver's" in attempt(task, other, tmp_path)[1]
 
 
 class KillingDigits(DigitData):
