@@ -119,9 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
     add("--threads", type=int, default=1, help=THREADS)
 
-    add = _command(commands, _study, "make the runs behind the report that are missing")
+    add = _command(commands, _study, "make the runs of data/plan.md that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
-    add("--seeds", default="0-9", help="such as 10-29, or one (default: 0-9)")
+    add("--seeds", help="such as 10-29, or one (default: 0-9, without other choices the plan's)")
     add("--epochs", type=int, help="instead of the recipes', for trying out")
     add("--jobs", type=int, help="runs at a time here (default: one a core)")
     add("--backend", choices=("loky", "dask"), help="processes here, or Dask")

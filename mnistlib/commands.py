@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,7 @@ from statistics import median
 
 from tqdm import tqdm
 
-from mnistlib import base, runs
+from mnistlib import base, plan, runs
 from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
@@ -91,28 +91,39 @@ def _curves(run: runs.Run) -> bytes:
 def make_study(options: Namespace) -> int:
     """Make the runs that are missing; or only say how many there are and how long they take.
 
-    Returns 0, or 1 where runs failed; a UserError says which option makes no sense.
+    Those of data/plan.md, unless rows, seeds or epochs are given. Returns 0, or 1 where runs
+    failed; a UserError says which option makes no sense.
     """
-    changes = _changes(options)
-    names = options.only or ROWS
-    rows = {pick("row", name, ROWS): replace(ROWS[name], **changes) for name in names}
-    seeds = parse_seeds(options.seeds)
+    stages = _stages(options)
     if options.out and not options.dry_run:
         expect_writable(options.out)
     data = load(options.data)
     # only the study itself goes into the records behind the report: no trial, no other digits
-    usual = base.RUNS if data.name == "MNIST" and not changes else base.OUT / "runs"
+    usual = base.RUNS if data.name == "MNIST" and not options.epochs else base.OUT / "runs"
     folder = own_output(options.out or usual, data)
     if options.dry_run:
-        return dry_run(rows, seeds, data, folder)
+        return dry_run(stages, data, folder)
     where = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
     try:
         with on_ctrl_c(_stop_quietly):
-            study(rows, seeds, data, folder, **where)
+            for rows, seeds in stages:
+                study(rows, seeds, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)
         return 1
     return 0
+
+
+def _stages(options: Namespace) -> list[tuple[dict[str, Recipe], range]]:
+    """Rows by name and their seeds, in the order in which they are made."""
+    changes = _changes(options)
+    stages = plan.stages()
+    if options.only or options.seeds or changes:
+        stages = [(options.only or list(ROWS), parse_seeds(options.seeds or "0-9"))]
+    return [
+        ({pick("row", name, ROWS): replace(ROWS[name], **changes) for name in names}, seeds)
+        for names, seeds in stages
+    ]
 
 
 def _stop_quietly(number: int, frame: object) -> None:
@@ -129,17 +140,21 @@ def parse_seeds(text: str) -> range:
     return seeds
 
 
-def dry_run(rows: Mapping[str, Recipe], seeds: range, data: DigitData, folder: Path) -> int:
+def dry_run(
+    stages: Sequence[tuple[Mapping[str, Recipe], range]], data: DigitData, folder: Path
+) -> int:
     """Print how many runs of each row are in `folder`, how many are missing, and their time."""
     found, known = ({run.key: run for run in runs.load_all(at)} for at in (folder, base.RUNS))
     seconds = 0.0
-    for name, row in rows.items():
-        keys = {runs.key(row, seed, data.fingerprint) for seed in seeds}
-        missing = len(keys - found.keys())
-        print(f"{name:30} {len(keys) - missing:4} found {missing:4} to make")
-        alike = [r for r in {**known, **found}.values() if r.recipe.model == row.model]
-        # the median epoch: a machine that slept has no part in it
-        paces = [median(run.history["seconds"]) / run.dataset["n_train"] for run in alike]
-        seconds += missing * row.epochs * len(data.train) * median(paces or [USUAL_PACE])
+    for rows, seeds in stages:
+        print(f"seeds {seeds[0]} to {seeds[-1]}:")
+        for name, row in rows.items():
+            keys = {runs.key(row, seed, data.fingerprint) for seed in seeds}
+            missing = len(keys - found.keys())
+            print(f"  {name:30} {len(keys) - missing:4} found {missing:4} to make")
+            alike = [r for r in {**known, **found}.values() if r.recipe.model == row.model]
+            # the median epoch: a machine that slept has no part in it
+            paces = [median(run.history["seconds"]) / run.dataset["n_train"] for run in alike]
+            seconds += missing * row.epochs * len(data.train) * median(paces or [USUAL_PACE])
     print(f"time: about {tqdm.format_interval(seconds)} of one core")
     return 0

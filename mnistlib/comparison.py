@@ -32,7 +32,7 @@ ENOUGH_SEEDS = 3  # fewer say too little about their spread: then the headline s
 DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 
 ALONE = [*(f"lenet5 + {name}" for name in ORDER), "lenet5_reg"]  # with lenet5
-WITHIN = [name for name in ROWS if name.startswith("lenet5_reg ")]  # compared with lenet5_reg
+WITHIN = [*(f"lenet5_reg - {name}" for name in WITHOUT), "lenet5_reg + dropout"]  # with lenet5_reg
 BOTH_WAYS: dict[str, tuple[str, str]] = {  # by technique: its row alone, its row within all
     **{n: (f"lenet5 + {n}", f"lenet5_reg - {n}") for n in ORDER if n in WITHOUT},
     "affine+elastic": ("lenet5 + affine+elastic", "lenet5_reg - augmentation"),

@@ -162,7 +162,7 @@ def test_rows_have_names_for_people():
     assert label("lenet5_reg - weight decay") == "all − weight decay"
     assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
     assert len({label(name) for name in ROWS}) == len(ROWS)
-    assert {*ALONE, *WITHIN, "lenet5", "mlp"} == ROWS.keys()
+    assert {*ALONE, *WITHIN} <= ROWS.keys()
     assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
 
 

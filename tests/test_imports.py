@@ -14,8 +14,8 @@ FLOORS = (  # from the ground; a name is that of a module or of a whole package
     {"course", "comparison"},
     {"train"},
     {"study"},
-    {"plan", "commands"},
-    {"claims"},
+    {"plan"},
+    {"claims", "commands"},
     {"bench", "report"},
     {"__main__", "__init__"},
 )

@@ -1,14 +1,17 @@
+import shutil
+import subprocess
 from dataclasses import replace
+from itertools import chain, product
 
 import pytest
 
 from mnistlib import counting, plan
-from mnistlib.base import RUNS
+from mnistlib.base import ROOT, RUNS
 from mnistlib.claims import judge
-from mnistlib.comparison import by_row
+from mnistlib.comparison import WITHIN, by_row, label
 from mnistlib.config import ALL, BASELINE, ORDER, ROWS, recipe
 from mnistlib.plan import CONFIRMATION_SEEDS, RETRIED, candidates, confirm, missing, words
-from mnistlib.runs import key, load_all
+from mnistlib.runs import key, load_all, place
 from tests.test_comparison import run
 
 
@@ -17,6 +20,7 @@ def test_the_studys_values_are_those_that_the_committed_trials_choose():
     frame = plan.trials(committed)
     chosen = frame[frame["chosen"]].set_index("technique")["recipe"]
     wanted = {name: ROWS[f"lenet5 + {name}"] for name in ORDER} | {"all together": ALL}
+    wanted |= {row: ROWS[row] for row in plan.FAIR}
     assert {name: replace(given, epochs=30) for name, given in chosen.items()} == wanted
     assert set(frame["seeds"]) == {len(plan.TUNING_SEEDS)}
     assert len({run.dataset["fingerprint"] for run in committed}) == 1
@@ -40,6 +44,44 @@ def test_every_technique_with_a_value_to_choose_says_over_what_it_was_tuned():
     assert frame.loc["dropout", ["value", "from"]].tolist() == ["0.25", "tuned over 0.1, 0.25, 0.5"]
     assert "0.0005, 1; 0.0001, 0.5; 0.001, 1.5" in frame["from"].str.cat()
     assert frame.loc["baseline", "value"].tolist() == ["0.01", "0.9"]
+
+
+PLAN = (ROOT / "data" / "plan.md").read_text(encoding="utf-8")
+
+
+def test_the_plan_in_words_is_the_plan_that_runs():
+    found = plan.power([*load_all(RUNS), *load_all(plan.CONFIRMATION_FOLDER)])
+    for row, line in found.iterrows():
+        numbers = 100 * line[["difference", "spread", "detectable"]]
+        cells = [
+            label(row),
+            int(line.seeds),
+            *numbers.map("{:.2f}".format),
+            f"{100 * line.power:.0f} %",
+        ]
+        assert f"| {' | '.join(map(str, cells))} |" in PLAN
+    assert all(name in PLAN for name in plan.FAMILIES)
+    (*early, parts) = plan.stages()
+    assert sum(len(rows) * len(seeds) for rows, seeds in early) == 13 * 20 + 2 * 10
+    assert not set(plan.DECIDING) & set(plan.EXPLORED)
+    assert parts == (WITHIN, plan.DECIDING)
+
+
+def test_the_plan_is_older_than_the_runs_that_it_asks_for():
+    def git(*words):
+        how = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
+        return subprocess.run([program, *map(str, words)], **how).stdout.strip()
+
+    def times(*paths):
+        return git("log", "--format=%ct", "--", *paths).split()
+
+    program = shutil.which("git")
+    if not program or git("rev-parse", "--is-shallow-repository") != "false":
+        pytest.skip("the history of the repository is not here")
+    stages = [product(rows, seeds) for rows, seeds in plan.stages()]
+    runs = [RUNS / place(ROWS[row], seed) for row, seed in chain(*stages)]
+    if there := [path for path in runs if path.exists()]:
+        assert int(times(ROOT / "data" / "plan.md")[0]) < int(times(*there)[-1])
 
 
 def made(name, seed, wrong):
