@@ -11,12 +11,6 @@ from mnistlib.dataset import export, load
 from mnistlib.runs import load_all
 
 
-@pytest.fixture(scope="module")
-def folder(tiny, tmp_path_factory):
-    export(tiny, folder := tmp_path_factory.mktemp("digits"))
-    return folder
-
-
 def test_training_that_was_stopped_goes_on_and_writes_record_weights_and_curves(
     folder, tmp_path, capsys, monkeypatch
 ):

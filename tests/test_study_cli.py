@@ -14,18 +14,12 @@ import pytest
 from mnistlib import base
 from mnistlib.__main__ import main
 from mnistlib.config import recipe
-from mnistlib.dataset import export, load, sample
+from mnistlib.dataset import load, sample
 from mnistlib.runs import load_all, save
 from mnistlib.train import fit
 
 EPOCHS = 40  # of 200 digits: a moment, so that a driver can be met at work
 SEEDS = 12  # so many that no driver hands them all in before it can be stopped
-
-
-@pytest.fixture(scope="module")
-def folder(tiny, tmp_path_factory):
-    export(tiny, folder := tmp_path_factory.mktemp("digits"))
-    return folder
 
 
 def arguments(folder, out, *more):
