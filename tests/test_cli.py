@@ -76,28 +76,39 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     [
         (["train", "lenet"], "Did you mean 'lenet5'? Valid: lenet5, mlp, lenet5_reg"),
         (["train", "mlp", "--epochs", "-1"], "epochs=-1 is out of range"),
-        (["train", "mlp", "--data", "/nowhere"], "/nowhere"),
-        (["train", "mlp", "--threads", "-2"], "threads=-2 is out of range; give 1 to 1024"),
         (["train", "mlp", "--threads", "0"], "threads=0 is out of range; give 1 to 1024"),
         (["train", "mlp", "--threads", "100000000"], "give 1 to 1024"),
         (["train", "mlp", "--seed", "-1"], "seed=-1 is out of range; give 0 to 4294967295"),
         (["train", "mlp", "--seed", "4294967296"], "give 0 to 4294967295"),
         (["train", "mlp", "--device", "meta"], "device 'meta' is not to be had"),
         (["train", "mlp", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["train", "mlp", "--out", str(base.RUNS)], "holds results on MNIST only"),
         (["report", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
         (["study", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["study", "--out", str(base.RUNS)], "holds results on MNIST only"),
+        (["study", "--only", "lenet"], "unknown row 'lenet'. Did you mean 'lenet5'? Valid: lenet5"),
+        (["study", "--seeds", "9-0"], "seeds '9-0'"),
+        (["study", "--epochs", "0"], "epochs=0 is out of range"),
+        (["study", "--jobs", "0"], "jobs=0"),
+        (["study", "--scheduler", "foo"], "foo: no scheduler answers"),
+        (["study", "--scheduler", "nonsense://here:1"], "no scheduler answers"),
+        (["study", "--scheduler", "tcp://127.0.0.1:9"], "no scheduler answers"),
         (["data", "--data", "/nowhere"], "/nowhere"),
         (["data", "--data", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
         (["export", "--out", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
         ([], "the following arguments are required: COMMAND; see python -m mnistlib --help"),
         (["trian"], "invalid choice: 'trian'"),
         (["train", "--epochs", "x"], "'x'; see python -m mnistlib train --help"),
-        (["train", "--seed", "1.5"], "argument --seed: invalid int value: '1.5'"),
         (["study", "--dry-run=false"], "argument --dry-run: ignored explicit argument 'false'"),
         (["train", "--epoks", "3"], "unrecognized arguments: --epoks"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments, message, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MNIST_DIR", str(folder))
+    monkeypatch.setattr(base, "OUT", tmp_path)
+    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     try:
         code = main(arguments)
     except SystemExit as stopped:  # by argparse
@@ -152,12 +163,6 @@ def test_a_warning_is_one_line_without_a_source(folder, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     bad = tmp_path / "bad.json"
     assert line.startswith(f"mnistlib: warning: record left out: {bad}: no record of a run")
-
-
-def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
-    for out in (base.RUNS, base.ROOT):
-        assert main(["train", "mlp", "--data", str(folder), "--out", str(out)]) == 2
-        assert "holds results on MNIST only" in capsys.readouterr().err
 
 
 def test_export_does_not_overwrite_unless_told(folder, capsys):
