@@ -77,13 +77,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(given, tiny, aside):
     for epoch in (1, 2, 3):
         aside.unlink(missing_ok=True)
         stop_after(epoch, given, tiny, aside)
-        resumed = fit(
-            given,
-            tiny,
-            progress=False,
-            checkpoint=aside,
-            on_epoch=lambda number, values: epochs.append(number),
-        )
+        look = {"on_epoch": lambda number, _: epochs.append(number), "progress": False}
+        resumed = fit(given, tiny, checkpoint=aside, **look)
         assert untimed(resumed) == whole
         assert list(aside.parent.iterdir()) == [aside]  # the record is not saved yet
     assert epochs == [2, 3, 3]

@@ -1,6 +1,6 @@
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -69,30 +69,28 @@ def test_a_worker_with_other_digits_refuses_the_run(tiny, tmp_path):
     assert "are not the driver's" in attempt(task, other, tmp_path)[1]
 
 
+@dataclass(frozen=True, kw_only=True)
 class KillingDigits(DigitData):
     """Digits that kill the process that receives them, `deaths` times in all."""
+
+    folder: Path
+    deaths: int
 
     def __setstate__(self, state):
         self.__dict__.update(state)
         for number in range(self.deaths):
             try:
-                (Path(self.folder) / f"death {number}").touch(exist_ok=False)
+                (self.folder / f"death {number}").touch(exist_ok=False)
             except FileExistsError:
                 continue
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def killing(tiny, folder, deaths):
-    digits = KillingDigits(tiny.train, tiny.test, tiny.name, tiny.origin)
-    digits.__dict__.update(folder=str(folder), deaths=deaths)
-    return digits
 
 
 @pytest.mark.parametrize(("jobs", "deaths"), [(1, 0), (2, 1)])
 def test_neither_a_failed_run_nor_a_killed_worker_costs_another_run(
     jobs, deaths, tiny, tmp_path, capsys
 ):
-    digits = killing(tiny, tmp_path, deaths)
+    digits = KillingDigits(**vars(tiny), folder=tmp_path, deaths=deaths)
     rows = {"diverging": DIVERGING, "mlp": RECIPES[0], "lenet5": RECIPES[1]}
     with pytest.raises(StudyError) as caught:
         study(rows, [0, 1], digits, tmp_path / "runs", jobs=jobs, progress=False)
@@ -108,7 +106,7 @@ def test_neither_a_failed_run_nor_a_killed_worker_costs_another_run(
 
 def test_workers_that_are_killed_again_and_again_are_given_up(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("mnistlib.study.RESTARTS", 0)
-    digits = killing(tiny, tmp_path, deaths=100)
+    digits = KillingDigits(**vars(tiny), folder=tmp_path, deaths=100)
     with pytest.raises(StudyError, match="seed 1: workers were lost 1 times"):
         study(MLP, [0, 1], digits, tmp_path / "runs", jobs=2, progress=False)
 
