@@ -17,7 +17,7 @@ from mnistlib.config import recipe
 from mnistlib.dataset import load, sample
 from mnistlib.runs import load_all, save
 from mnistlib.train import fit
-from tests.same import untimed
+from tests.same import DIVERGING, untimed
 
 EPOCHS = 40  # of 200 digits: a moment, so that a driver can be met at work
 SEEDS = 12  # so many that no driver hands them all in before it can be stopped
@@ -105,8 +105,7 @@ def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(folder, tm
 
 
 def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsys, monkeypatch):
-    diverging = recipe("mlp", epochs=8, learning_rate=100, weight_decay=10)
-    rows = {"diverging": diverging, "mlp": recipe("mlp", epochs=1)}
+    rows = {"diverging": DIVERGING, "mlp": recipe("mlp", epochs=1)}
     monkeypatch.setattr("mnistlib.commands.ROWS", rows)
     assert main(arguments(folder, tmp_path / "runs", "--seeds", "0", "--jobs", "1")) == 1
     last = capsys.readouterr().err.splitlines()[-2:]

@@ -14,20 +14,11 @@ from mnistlib.dataset import MEAN, STD, normalise
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
 from mnistlib.train import _threads, fit, initial, predict, test, train
-from tests.same import untimed
+from tests.same import DIVERGING
 
 
 def quick(name, **changes):
     return recipe(name, **{"epochs": 2, **changes})
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_equal_seeds_give_bit_identical_runs_whatever_ran_before(tiny, name):
-    first = fit(quick(name), tiny, 1, progress=False)
-    torch.rand(100)
-    other, again = (fit(quick(name), tiny, seed, progress=False) for seed in (2, 1))
-    assert untimed(first) == untimed(again)
-    assert untimed(first).history != untimed(other).history
 
 
 def test_one_run_computes_with_one_thread_and_leaves_the_callers_state_alone(tiny):
@@ -133,10 +124,8 @@ def test_test_images_are_never_distorted(tiny):
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
-    # each step multiplies the weights by 1 - 100 * 10: they leave float32 within a few epochs
-    diverging = quick("mlp", epochs=8, learning_rate=100, weight_decay=10)
     with pytest.raises(TrainingError, match=r"stopped in epoch \d: training loss .* try a tenth"):
-        fit(diverging, tiny, 0, progress=False)
+        fit(DIVERGING, tiny, 0, progress=False)
 
 
 def test_a_model_of_another_shape_is_a_users_mistake(tiny):
