@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mnistlib import base
 from mnistlib.base import DataError
-from tests import mutations
+from tests import kills, mutations
 
 SECONDS = 10  # of processor time for one input
 WALL = 60  # seconds of the clock for one input; a child that has crashed gives no answer either
@@ -38,8 +38,6 @@ def main() -> int:
     options = parser.parse_args()
     if options.campaign == "readers":
         return search(options.minutes, options.seed)
-    from tests import kills
-
     return kills.search(options.kills, options.seed)
 
 

@@ -22,12 +22,6 @@ def digit_data() -> DigitData:
 
 
 @pytest.fixture(scope="session")
-def digits(digit_data: DigitData) -> Digits:
-    """The training digits."""
-    return digit_data.train
-
-
-@pytest.fixture(scope="session")
 def tiny(digit_data: DigitData) -> DigitData:
     """200 training and 100 test digits, as many of each class, classes mixed."""
     train, test = _balanced(digit_data.train, 20), _balanced(digit_data.test, 10)

@@ -55,9 +55,10 @@ def test_digits_in_a_folder_of_any_name_can_be_trained_on(tiny, tmp_path):
     assert run.dataset["name"].isprintable()
 
 
-def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
+def test_export_and_data_agree_on_the_digits_and_overwrite_nothing_untold(folder, tmp_path, capsys):
     again = tmp_path / "again"
-    assert main(["export", "--data", str(folder), "--out", str(again)]) == 0
+    call = ["export", "--data", str(folder), "--out", str(again)]
+    assert main(call) == 0
     written = [f"wrote {again / name}" for name in ("train.tar", "test.tar")]
     assert capsys.readouterr().out.splitlines() == written
     assert main(["data", "--data", str(again)]) == 0
@@ -70,6 +71,9 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     ]
     assert f"sha256 {data.test.digests[1]} (not MNIST)" in lines[6]
     assert lines[7:] == [f"  class {digit}:     20 training     10 test" for digit in range(10)]
+    assert main(call) == 2
+    assert re.search(r"train\.tar.*already there.*--overwrite", capsys.readouterr().err)
+    assert main([*call, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,7 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
         (["train", "mlp", "--threads", "100000000"], "give 1 to 1024"),
         (["train", "mlp", "--seed", "-1"], "seed=-1 is out of range; give 0 to 4294967295"),
         (["train", "mlp", "--seed", "4294967296"], "give 0 to 4294967295"),
+        (["train", "mlp", "--device", "warp"], "string: warp); try 'cpu'"),
         (["train", "mlp", "--device", "meta"], "device 'meta' is not to be had"),
         (["train", "mlp", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
         (["train", "mlp", "--out", str(base.RUNS)], "holds results on MNIST only"),
@@ -164,14 +169,6 @@ def test_a_warning_is_one_line_without_a_source(folder, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     bad = tmp_path / "bad.json"
     assert line.startswith(f"mnistlib: warning: record left out: {bad}: no record of a run")
-
-
-def test_export_does_not_overwrite_unless_told(folder, capsys):
-    again = ["export", "--data", str(folder), "--out", str(folder)]
-    assert main(again) == 2
-    assert "train.tar" in (printed := capsys.readouterr().err)
-    assert "--overwrite" in printed
-    assert main([*again, "--overwrite"]) == 0
 
 
 def test_help_loads_no_slow_library_and_so_answers_at_once(capsys):

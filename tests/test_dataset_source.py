@@ -85,7 +85,7 @@ def test_the_argument_goes_first_then_the_environment_then_data_raw(tmp_path, mo
     assert load(tmp_path / "argument").name == "argument"
 
 
-LINKS = ("link", "links/train-images-idx3-ubyte", "pictures/train/00001_2.png", "classes/0")
+LINKS = ("link", "links/train-images-idx3-ubyte", "classes/0")
 GIVEN = {
     "missing": "is not there",
     "empty": "holds nothing; missing: train digits, test digits",
@@ -94,7 +94,6 @@ GIVEN = {
     "link": "is not there, or a broken link",
     "links": r"train-images-idx3-ubyte \(a broken link\).*missing: train digits",
     "foreign": r"holds mnist\.csv, mnist\.npz, mnist\.zip; missing",
-    "pictures": "00001_2.png: is not there, a broken link",
     "classes": r"holds 0 \(a broken link\); missing",
 }
 

@@ -19,15 +19,12 @@ MLP = RECIPES[:1]
 
 def test_a_study_makes_what_is_missing_and_reuses_the_rest(tiny, tmp_path, capsys):
     first = study(RECIPES, [0], tiny, tmp_path, jobs=1, progress=False)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*.json")}
     both = study(RECIPES, [0, 1], tiny, tmp_path, jobs=1, progress=False)
     assert "4 runs: 2 found, 2 to make" in capsys.readouterr().out
     assert [(run.recipe, run.seed) for run in both] == [
         (r, seed) for seed in (0, 1) for r in RECIPES
     ]
     assert both[:2] == first
-    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
-    assert len(runs.load_all(tmp_path)) == 4
     assert list((tmp_path / "unfinished").iterdir()) == []
 
 
