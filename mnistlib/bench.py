@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, RandomSampler
 from tqdm.auto import tqdm
 
 from mnistlib import base
-from mnistlib.base import OUT, UserError, pick, within, write_bytes
+from mnistlib.base import OUT, UserError, pick, write_bytes
 from mnistlib.config import recipe
 from mnistlib.counting import derive
 from mnistlib.dataset import MEAN, STD, DigitData, export, load
@@ -38,7 +38,6 @@ from mnistlib.dataset.digits import FILES, dump
 from mnistlib.model import LeNet5
 from mnistlib.train import fit, train
 
-QUICK = {"batches": 30, "repetitions": 3}
 BATCH, WARM_UP = 64, 10  # images a step; steps of the round that is not timed
 SIDE = 1024  # of the square matrices whose product gives the floor
 RAW, TARS = "MNIST/raw", "tars"  # where a Job's digits lie; the first is torchvision's choice
@@ -49,9 +48,8 @@ class Job(NamedTuple):
     """A folder with digits, and how much to time: 938 batches of training are an epoch."""
 
     folder: Path
-    batches: int = 200
-    repetitions: int = 5
-    threads: int = 1
+    batches: int
+    repetitions: int
 
 
 def usual(job: Job, augment: bool = False) -> tuple[float, int]:
@@ -70,7 +68,7 @@ def usual(job: Job, augment: bool = False) -> tuple[float, int]:
     return timeit(epoch, number=1), len(sampler)
 
 
-def ours(job: Job, kind="none", most=inf, threads=0, busy=False) -> tuple[float, int]:
+def ours(job: Job, kind="none", most=inf, busy=False) -> tuple[float, int]:
     """fit() on the Job's images, or `most`, by its own clock; one test image is left."""
     others = [subprocess.Popen(BUSY) for _ in range(cpu_count() if busy else 0)]  # noqa: S603
     try:
@@ -78,7 +76,7 @@ def ours(job: Job, kind="none", most=inf, threads=0, busy=False) -> tuple[float,
         part = data.train.take(np.arange(n) % len(data.train), "part")
         part = replace(data, train=part, test=data.test.take(np.arange(1), "one"))
         plain = recipe("lenet5", epochs=1, augment=kind)
-        run = fit(plain, part, device="cpu", threads=threads or job.threads, progress=False)
+        run = fit(plain, part, device="cpu", progress=False)
         return run.history["seconds"][0], n
     finally:
         for each in others:
@@ -124,12 +122,10 @@ CONTESTANTS = {  # group, title, function; ratios refer to the first of a group
     "reference_distorted": (DISTORTED, "torchvision + RandomAffine", partial(usual, augment=True)),
     "ours_distorted": (DISTORTED, "mnistlib, affine+elastic", partial(ours, kind="affine+elastic")),
     "floor": ("floor", f"{SIDE}×{SIDE} matrix product", product),
-    "one_run": ("side by side", "one run after the other", partial(ours, threads=1)),
-    "two_runs": ("side by side", "two runs at the same time", partial(ours, threads=1)),
-    "quiet_1": ("threads: 1", "nothing beside it", partial(short, threads=1)),
-    "busy_1": ("threads: 1", "a busy process for each core", partial(short, threads=1, busy=True)),
-    "quiet_2": ("threads: 2", "nothing beside it", partial(short, threads=2)),
-    "busy_2": ("threads: 2", "a busy process for each core", partial(short, threads=2, busy=True)),
+    "one_run": ("side by side", "one run after the other", ours),
+    "two_runs": ("side by side", "two runs at the same time", ours),
+    "quiet_1": ("threads: 1", "nothing beside it", short),
+    "busy_1": ("threads: 1", "a busy process for each core", partial(short, busy=True)),
     "read_pillow": (READING, "tar, a plain loop with Pillow", pillow),
     "read_tar": (READING, "tar, first time", partial(reading, where=TARS)),
     "read_tar_again": (READING, "tar, again", partial(reading, where=TARS, again=True)),
@@ -140,26 +136,26 @@ AT_ONCE = {"two_runs": 2}  # processes; one for all others
 
 def measure(name: str, job: Job) -> dict:
     """Seconds and images of one repetition, and this process's peak memory so far in bytes."""
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(1)
     seconds, images = CONTESTANTS[name][2](job)
     status = Path("/proc/self/status")  # not getrusage, which starts at the parent's peak
     peak = re.search(r"VmHWM:\s*(\d+)", status.read_text())[1] if status.exists() else 0
     return {"seconds": seconds, "images": images, "memory": 1024 * int(peak)}
 
 
-def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) -> pd.DataFrame:
-    """Time the named contestants (all for None), by Job's `settings`; print, return results(out).
+def bench(
+    data: DigitData, names=None, out=OUT / "bench.json", batches=200, repetitions=5
+) -> pd.DataFrame:
+    """Time the named contestants (all for None); print and return results(out).
 
     Raises:
-        UserError: no such contestant, a number out of range, or `out` is a folder.
+        UserError: no such contestant, or `out` is a folder.
     """
     wanted = {pick("contestant", name, CONTESTANTS) for name in names or CONTESTANTS}
-    for name, value in settings.items():
-        within(name, value, 1, 100_000)
     if Path(out).is_dir():
         raise UserError(f"{out}: a folder, expected the name of a file; add /bench.json to it")
     with TemporaryDirectory(prefix="mnistlib-bench-") as folder:
-        job = Job(Path(folder), **settings)
+        job = Job(Path(folder), batches, repetitions)
         arrays = [data.train.images, data.train.labels, data.test.images, data.test.labels]
         for file, array in zip(FILES, arrays, strict=True):
             write_bytes(job.folder / RAW / file, dump(array))
@@ -169,7 +165,7 @@ def bench(data: DigitData, names=None, out=OUT / "bench.json", **settings: int) 
         rows = [row for _, heat in heats for row in _heat(list(heat), job)]
     info = Path("/proc/cpuinfo")  # what the standard library does not tell on Linux
     cpu = re.search(r"model name\s*: (.*)|$", info.read_text() if info.exists() else "")[1]
-    machine = {"cpu": cpu or "unknown", "cores": cpu_count(), "threads": job.threads}
+    machine = {"cpu": cpu or "unknown", "cores": cpu_count(), "threads": 1}
     record = json.dumps({"dataset": data.name, "machine": machine, "rows": rows}, indent=1)
     write_bytes(Path(out), record.encode())
     frame = results(out)
