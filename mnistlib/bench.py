@@ -7,15 +7,12 @@ seconds that it took and for how many images.
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tarfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from timeit import repeat, timeit
@@ -41,7 +38,6 @@ from mnistlib.train import fit, train
 BATCH, WARM_UP = 64, 10  # images a step; steps of the round that is not timed
 SIDE = 1024  # of the square matrices whose product gives the floor
 RAW, TARS = "MNIST/raw", "tars"  # where a Job's digits lie; the first is torchvision's choice
-BUSY = [sys.executable, "-c", "import os; p = os.getppid()\nwhile os.getppid() == p: pass"]
 
 
 class Job(NamedTuple):
@@ -68,20 +64,13 @@ def usual(job: Job, augment: bool = False) -> tuple[float, int]:
     return timeit(epoch, number=1), len(sampler)
 
 
-def ours(job: Job, kind="none", most=inf, busy=False) -> tuple[float, int]:
-    """fit() on the Job's images, or `most`, by its own clock; one test image is left."""
-    others = [subprocess.Popen(BUSY) for _ in range(cpu_count() if busy else 0)]  # noqa: S603
-    try:
-        data, n = load(job.folder / RAW), min(job.batches * BATCH, most)
-        part = data.train.take(np.arange(n) % len(data.train), "part")
-        part = replace(data, train=part, test=data.test.take(np.arange(1), "one"))
-        plain = recipe("lenet5", epochs=1, augment=kind)
-        run = fit(plain, part, device="cpu", progress=False)
-        return run.history["seconds"][0], n
-    finally:
-        for each in others:
-            each.kill()
-            each.wait()
+def ours(job: Job, kind: str = "none") -> tuple[float, int]:
+    """fit() on the Job's images, by its own clock; one test image is left."""
+    data, n = load(job.folder / RAW), job.batches * BATCH
+    part = data.train.take(np.arange(n) % len(data.train), "part")
+    part = replace(data, train=part, test=data.test.take(np.arange(1), "one"))
+    plain = recipe("lenet5", epochs=1, augment=kind)
+    return fit(plain, part, device="cpu", progress=False).history["seconds"][0], n
 
 
 def reading(job: Job, where: str, again: bool = False) -> tuple[float, int]:
@@ -115,7 +104,6 @@ def product(job: Job) -> tuple[float, float]:
 
 
 DISTORTED, READING = "training with distortion", "reading"
-short = partial(ours, most=4_000)  # beside busy processes an epoch could take minutes
 CONTESTANTS = {  # group, title, function; ratios refer to the first of a group
     "reference": ("training", "torchvision + DataLoader", usual),
     "ours": ("training", "mnistlib", ours),
@@ -124,8 +112,6 @@ CONTESTANTS = {  # group, title, function; ratios refer to the first of a group
     "floor": ("floor", f"{SIDE}×{SIDE} matrix product", product),
     "one_run": ("side by side", "one run after the other", ours),
     "two_runs": ("side by side", "two runs at the same time", ours),
-    "quiet_1": ("threads: 1", "nothing beside it", short),
-    "busy_1": ("threads: 1", "a busy process for each core", partial(short, busy=True)),
     "read_pillow": (READING, "tar, a plain loop with Pillow", pillow),
     "read_tar": (READING, "tar, first time", partial(reading, where=TARS)),
     "read_tar_again": (READING, "tar, again", partial(reading, where=TARS, again=True)),
