@@ -124,18 +124,11 @@ def table(network: nn.Module | str) -> pd.DataFrame:
     layers = derive(network)
     macs = [layer.macs for layer in layers]
     totals = sum(layer.parameters for layer in layers), None if None in macs else sum(macs)
-    rows = [
-        {
-            "layer": layer.name,
-            "output": "×".join(map(str, layer.output_shape)),
-            "output size": layer.shape_rule,
-            "formula": layer.formula,
-            "parameters": layer.parameters,
-            "MACs": "no rule known" if layer.macs is None else layer.macs,
-        }
-        for layer in [*layers, Layer("total", (), "", "", *totals)]
-    ]
-    return pd.DataFrame(rows).set_index("layer")
+    frame = pd.DataFrame([*layers, Layer("total", (), "", "", *totals)])
+    frame["output_shape"] = ["×".join(map(str, shape)) for shape in frame["output_shape"]]
+    frame["macs"] = ["no rule known" if n is None else n for n in [*macs, totals[1]]]
+    columns = ["layer", "output", "output size", "formula", "parameters", "MACs"]
+    return frame.set_axis(columns, axis=1).set_index("layer")
 
 
 def latex(network: nn.Module | str) -> str:

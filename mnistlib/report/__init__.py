@@ -23,7 +23,6 @@ from mnistlib.runs import load_all
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
 
-
 PAGES = (
     Page("01_data", "The digits"),
     Page("02_train", f"Training: {TITLES['lenet5']}", {"model": "lenet5"}),
@@ -127,10 +126,7 @@ def refresh(names: Sequence[str] = ()) -> None:
 def readme(text: str) -> str:
     """README.md with what stands between its marks written anew from the records in git."""
     runs = load_all(base.RUNS, strict=True)
-    study = judge(by_row(runs, needed=MODELS))
-    alone = family_words("Added to LeNet-5 alone", study.added)
-    again = load_all(plan.CONFIRMATION_FOLDER, strict=True)
-    second = plan.words(plan.confirm(again))
-    table = book.headline_table(runs)
-    results = f"{START}\n{table}\n\n{alone} {second}\n{END}"
+    alone = family_words("Added to LeNet-5 alone", judge(by_row(runs, needed=MODELS)).added)
+    second = plan.words(plan.confirm(load_all(plan.CONFIRMATION_FOLDER, strict=True)))
+    results = f"{START}\n{book.headline_table(runs)}\n\n{alone} {second}\n{END}"
     return re.sub(f"{START}.*{END}", lambda _: results, text, flags=re.S)

@@ -54,19 +54,19 @@ TEX = LatexToMathML()
 
 def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
     """What `show` left in an executed notebook, by name: the outputs of figure and caption."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    named = ((_ours(output).get("figure"), (output, below)) for output, below in pairwise(outputs))
-    return {name: pair for name, pair in named if NAME.fullmatch(str(name))}
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    found = {}
+    for picture, caption in pairwise(outputs):
+        name = picture.metadata.get("mnistlib", {}).get("figure")
+        if NAME.fullmatch(str(name)):
+            found[name] = picture, caption
+    return found
 
 
 def save_figures(notebook: NotebookNode, folder: Path) -> None:
     """Write the figures of an executed notebook as PNG files."""
     for name, (picture, _) in figures(notebook).items():
         write_bytes(folder / name, base64.b64decode(picture.data["image/png"]))
-
-
-def _ours(part: NotebookNode) -> dict:
-    return part.get("metadata", {}).get("mnistlib", {})
 
 
 def write(out: Path, pages: Sequence[Page]) -> Path:
@@ -162,7 +162,7 @@ def _clean(output: NotebookNode) -> list[NotebookNode]:
         return [output] if output.name == "stdout" else []
     data = output.get("data", {})
     kind = next((kind for kind in SHOWN if kind in data), "")
-    if not kind or _ours(output).keys() & {"figure", "caption"}:
+    if not kind or "mnistlib" in output.metadata:
         return []
     content = table(data[kind]) if kind == "text/html" else _defused(data[kind])
     return [v4.new_output("display_data", {kind: content})]
