@@ -45,7 +45,6 @@ class Job(NamedTuple):
 
     folder: Path
     batches: int
-    repetitions: int
 
 
 def usual(job: Job, augment: bool = False) -> tuple[float, int]:
@@ -141,14 +140,14 @@ def bench(
     if Path(out).is_dir():
         raise UserError(f"{out}: a folder, expected the name of a file; add /bench.json to it")
     with TemporaryDirectory(prefix="mnistlib-bench-") as folder:
-        job = Job(Path(folder), batches, repetitions)
+        job = Job(Path(folder), batches)
         arrays = [data.train.images, data.train.labels, data.test.images, data.test.labels]
         for file, array in zip(FILES, arrays, strict=True):
             write_bytes(job.folder / RAW / file, dump(array))
         export(data, job.folder / TARS)
         chosen = [name for name in CONTESTANTS if name in wanted]
         heats = groupby(chosen, lambda name: CONTESTANTS[name][0].split()[0])
-        rows = [row for _, heat in heats for row in _heat(list(heat), job)]
+        rows = [row for _, heat in heats for row in _heat(list(heat), job, repetitions)]
     info = Path("/proc/cpuinfo")  # what the standard library does not tell on Linux
     cpu = re.search(r"model name\s*: (.*)|$", info.read_text() if info.exists() else "")[1]
     machine = {"cpu": cpu or "unknown", "cores": cpu_count(), "threads": 1}
@@ -159,7 +158,7 @@ def bench(
     return frame
 
 
-def _heat(names: list[str], job: Job) -> list[dict]:
+def _heat(names: list[str], job: Job, repetitions: int) -> list[dict]:
     """Time contestants in turn, every other time backwards, so that drift hits all alike."""
     pools, rows, spawn = {}, {}, torch.multiprocessing.get_context("spawn")
     for name in names:
@@ -167,7 +166,7 @@ def _heat(names: list[str], job: Job) -> list[dict]:
         rows[name] = {"name": name, "group": group, "title": title, "repetitions": []}
         pools[name] = ProcessPoolExecutor(AT_ONCE.get(name, 1), spawn)
         _together(pools[name], name, job._replace(batches=WARM_UP))  # the first time takes longer
-    turns = [name for turn in range(job.repetitions) for name in names[:: (-1) ** turn]]
+    turns = [name for turn in range(repetitions) for name in names[:: (-1) ** turn]]
     for name in tqdm(turns, unit=" timings", disable=None):
         rows[name]["repetitions"].append(_together(pools[name], name, job))
     for pool in pools.values():

@@ -28,23 +28,14 @@ SILENT = (nn.Identity, nn.Dropout)  # do nothing to a test image, and have no pa
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network and what it costs.
+    """One layer of a network and what it costs."""
 
-    Attributes:
-        name: the layer's name in the network; of one that acts several times, with a number.
-        output_shape: of one image, such as (6, 28, 28).
-        shape_rule: how that shape comes about, such as "(32 − 5)/1 + 1 = 28".
-        formula: how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none.
-        parameters: the value of the formula.
-        macs: multiply-accumulates for one image; None where no rule is known.
-    """
-
-    name: str
-    output_shape: Shape
-    shape_rule: str
-    formula: str
-    parameters: int
-    macs: int | None
+    name: str  # in the network; of one that acts several times, with a number
+    output_shape: Shape  # of one image, such as (6, 28, 28)
+    shape_rule: str  # how that shape comes about, such as "(32 − 5)/1 + 1 = 28"
+    formula: str  # how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none
+    parameters: int  # the value of the formula
+    macs: int | None  # multiply-accumulates for one image; None where no rule is known
 
 
 def derive(network: nn.Module | str) -> list[Layer]:
@@ -160,8 +151,7 @@ def solve_widths(
 
     Args:
         hidden: number of hidden layers, at least 1.
-        low: the least width of any hidden layer, at least 1.
-        high: the greatest.
+        low, high: the least and the greatest width of any hidden layer, at least 1.
     """
     if hidden == 1:  # total = width·(inputs + 1) + outputs·(width + 1)
         width, rest = divmod(total - outputs, inputs + 1 + outputs)
