@@ -10,7 +10,6 @@ Conventions, for one image and one forward pass:
   counts two MACs a channel for the latter).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, prod
 
@@ -56,20 +55,19 @@ def derive(network: nn.Module | str) -> list[Layer]:
         if layer in names:
             calls.append((layer, tuple(given[0].shape[1:]), tuple(result.shape[1:])))
 
-    training, place = network.training, next(network.parameters(), torch.zeros(1)).device
+    training, device = network.training, next(network.parameters(), torch.zeros(1)).device
     with torch.no_grad(), register_module_forward_hook(note):
-        network.eval()(torch.zeros(1, *IMAGE, device=place))
+        network.eval()(torch.zeros(1, *IMAGE, device=device))
     network.train(training)
-    numbered = _numbered([names[layer] for layer, *_ in calls])
+    acting = [names[layer] for layer, *_ in calls]
+    numbered = [
+        f"{name}{acting[:place].count(name)}" if acting.count(name) > 1 else name
+        for place, name in enumerate(acting, 1)
+    ]
     return [
         Layer(name, shape, _shape_rule(layer, given, shape), *_costs(layer, shape))
         for name, (layer, given, shape) in zip(numbered, calls, strict=True)
     ]
-
-
-def _numbered(names: list[str]) -> Iterator[str]:
-    for position, name in enumerate(names, 1):
-        yield f"{name}{names[:position].count(name)}" if names.count(name) > 1 else name
 
 
 def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
