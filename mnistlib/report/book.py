@@ -26,6 +26,7 @@ from mnistlib.notebook import NAME, SAMPLE, plain
 from mnistlib.runs import Run, load_all
 
 FOLDER = Path(__file__).parent
+FENCE = "`" * 9  # fewer than around the cards in index.md
 HERO = "05_accuracy.png"  # the picture of the first page
 SETTINGS = {  # Sphinx's and its extensions'
     "html_title": "LeNet-5 and an MLP of its size",
@@ -110,8 +111,7 @@ def index(runs: Sequence[Run], book: Sequence[tuple[Page, NotebookNode]]) -> str
 
 def _card(page: Page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    options = f"link: {page.slug}", "link-type: doc"
-    return _directive("grid-item-card", title, page.label, *options, fence="`" * 5)
+    return _directive("grid-item-card", title, page.label, f"link: {page.slug}", "link-type: doc")
 
 
 def headline_table(runs: Sequence[Run]) -> str:
@@ -121,9 +121,9 @@ def headline_table(runs: Sequence[Run]) -> str:
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
-def _directive(name: str, argument: str, body: str, *options: str, fence: str = "`" * 9) -> str:
+def _directive(name: str, argument: str, body: str, *options: str) -> str:
     lines = [f":{option}" for option in options]
-    return "\n".join([f"{fence}{{{name}}} {argument}", *lines, "", body, fence])
+    return "\n".join([f"{FENCE}{{{name}}} {argument}", *lines, "", body, FENCE])
 
 
 def _picture(directive: str, name: str, picture: NotebookNode, caption: str = "") -> str:
