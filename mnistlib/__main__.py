@@ -15,7 +15,6 @@ from mnistlib.base import UserError, expanded
 
 DATA = "folder with the digits or archives (default: $MNIST_DIR, data/raw, a download, the sample)"
 MODEL = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
-THREADS = "of the CPU (default: 1; more give other bits)"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,13 +88,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from mnistlib.bench import QUICK, bench
+    from mnistlib.bench import bench
     from mnistlib.dataset import load
 
-    given = {name: getattr(options, name) for name in ("batches", "repetitions", "threads")}
-    changes = {name: value for name, value in given.items() if value is not None}
-    usual = QUICK if options.quick else {}
-    bench(load(options.data), options.only, options.out, **{**usual, **changes})
+    settings = {"batches": 30, "repetitions": 3} if options.quick else {}
+    bench(load(options.data), options.only, options.out, **settings)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, help="instead of the recipe's")
     add("--seed", type=int, default=0, help="of weights, order and distortions")
     add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
-    add("--threads", type=int, default=1, help=THREADS)
+    add("--threads", type=int, default=1, help="of the CPU (default: 1; more give other bits)")
 
     add = _command(commands, _study, "make the runs of data/plan.md that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
@@ -136,9 +133,6 @@ def _parser() -> argparse.ArgumentParser:
     about = "time training and reading beside the usual ways"
     add = _command(commands, _bench, about, "out/bench.json")
     add("--quick", action="store_true", help="fewer batches and repetitions")
-    add("--batches", type=int, help="of 64 images a repetition")
-    add("--repetitions", type=int, help="of each contestant")
-    add("--threads", type=int, default=1, help=THREADS)
     add("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
     return parser
 

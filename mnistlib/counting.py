@@ -10,7 +10,6 @@ Conventions, for one image and one forward pass:
   counts two MACs a channel for the latter).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, prod
 
@@ -28,23 +27,14 @@ SILENT = (nn.Identity, nn.Dropout)  # do nothing to a test image, and have no pa
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network and what it costs.
+    """One layer of a network and what it costs."""
 
-    Attributes:
-        name: the layer's name in the network; of one that acts several times, with a number.
-        output_shape: of one image, such as (6, 28, 28).
-        shape_rule: how that shape comes about, such as "(32 − 5)/1 + 1 = 28".
-        formula: how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none.
-        parameters: the value of the formula.
-        macs: multiply-accumulates for one image; None where no rule is known.
-    """
-
-    name: str
-    output_shape: Shape
-    shape_rule: str
-    formula: str
-    parameters: int
-    macs: int | None
+    name: str  # in the network; of one that acts several times, with a number
+    output_shape: Shape  # of one image, such as (6, 28, 28)
+    shape_rule: str  # how that shape comes about, such as "(32 − 5)/1 + 1 = 28"
+    formula: str  # how the parameters come about, such as "6 × (1·5·5 + 1)"; "0" for none
+    parameters: int  # the value of the formula
+    macs: int | None  # multiply-accumulates for one image; None where no rule is known
 
 
 def derive(network: nn.Module | str) -> list[Layer]:
@@ -65,20 +55,19 @@ def derive(network: nn.Module | str) -> list[Layer]:
         if layer in names:
             calls.append((layer, tuple(given[0].shape[1:]), tuple(result.shape[1:])))
 
-    training, place = network.training, next(network.parameters(), torch.zeros(1)).device
+    training, device = network.training, next(network.parameters(), torch.zeros(1)).device
     with torch.no_grad(), register_module_forward_hook(note):
-        network.eval()(torch.zeros(1, *IMAGE, device=place))
+        network.eval()(torch.zeros(1, *IMAGE, device=device))
     network.train(training)
-    numbered = _numbered([names[layer] for layer, *_ in calls])
+    acting = [names[layer] for layer, *_ in calls]
+    numbered = [
+        f"{name}{acting[:place].count(name)}" if acting.count(name) > 1 else name
+        for place, name in enumerate(acting, 1)
+    ]
     return [
         Layer(name, shape, _shape_rule(layer, given, shape), *_costs(layer, shape))
         for name, (layer, given, shape) in zip(numbered, calls, strict=True)
     ]
-
-
-def _numbered(names: list[str]) -> Iterator[str]:
-    for position, name in enumerate(names, 1):
-        yield f"{name}{names[:position].count(name)}" if names.count(name) > 1 else name
 
 
 def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
@@ -124,18 +113,11 @@ def table(network: nn.Module | str) -> pd.DataFrame:
     layers = derive(network)
     macs = [layer.macs for layer in layers]
     totals = sum(layer.parameters for layer in layers), None if None in macs else sum(macs)
-    rows = [
-        {
-            "layer": layer.name,
-            "output": "×".join(map(str, layer.output_shape)),
-            "output size": layer.shape_rule,
-            "formula": layer.formula,
-            "parameters": layer.parameters,
-            "MACs": "no rule known" if layer.macs is None else layer.macs,
-        }
-        for layer in [*layers, Layer("total", (), "", "", *totals)]
-    ]
-    return pd.DataFrame(rows).set_index("layer")
+    frame = pd.DataFrame([*layers, Layer("total", (), "", "", *totals)])
+    frame["output_shape"] = ["×".join(map(str, shape)) for shape in frame["output_shape"]]
+    frame["macs"] = ["no rule known" if n is None else n for n in [*macs, totals[1]]]
+    columns = ["layer", "output", "output size", "formula", "parameters", "MACs"]
+    return frame.set_axis(columns, axis=1).set_index("layer")
 
 
 def latex(network: nn.Module | str) -> str:
@@ -167,8 +149,7 @@ def solve_widths(
 
     Args:
         hidden: number of hidden layers, at least 1.
-        low: the least width of any hidden layer, at least 1.
-        high: the greatest.
+        low, high: the least and the greatest width of any hidden layer, at least 1.
     """
     if hidden == 1:  # total = width·(inputs + 1) + outputs·(width + 1)
         width, rest = divmod(total - outputs, inputs + 1 + outputs)

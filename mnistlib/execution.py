@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from hashlib import sha256
-from multiprocessing import current_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ def run(
     Returns:
         A line for each notebook that stopped: its name, the cell and the error.
     """
-    stories, work = [], partial(_execute, (notebooks, out, folder), variables)
+    stories, work = [], partial(_execute, notebooks, out, folder, variables)
     try:
         for slug, seconds, story in side_by_side(work, pages, cpu_count()):
             print(story or f"{slug} done in {seconds:.0f} s", flush=True)
@@ -60,12 +59,10 @@ def run(
 
 
 def _execute(
-    places: tuple[Path, Path, Path], variables: Mapping[str, str], page: Page
+    notebooks: Path, out: Path, folder: Path, variables: Mapping[str, str], page: Page
 ) -> tuple[str, float, str]:
     """Execute a page's notebook; returns its slug, the seconds and why it stopped, or ""."""
-    notebooks, out, folder = places
-    if current_process().name != "MainProcess":
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
     os.environ.update(variables)
     began, story = time.monotonic(), ""
     source, target = notebooks / f"{page.notebook}.ipynb", out / f"{page.slug}.ipynb"

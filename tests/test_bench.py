@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from joblib import cpu_count
 
 from mnistlib import base, plots
 from mnistlib.base import BENCH, UserError
 from mnistlib.bench import BATCH, CONTESTANTS, bench, results
+from mnistlib.config import recipe
 from mnistlib.dataset import sample
+from mnistlib.train import fit
 
 
 def test_every_contestant_works(tiny, tmp_path, monkeypatch):
@@ -55,10 +58,23 @@ def test_seconds_are_scaled_medians_and_ratios_those_of_the_groups_first(tmp_pat
     ]
 
 
-def test_beside_busy_processes_an_epoch_takes_at_most_three_times_as_long(tmp_path):
-    frame = bench(sample(), ["quiet_1", "busy_1"], tmp_path / "bench.json", repetitions=3)
-    fastest = frame.set_index("name")["low"]  # whatever else the machine does can only add to it
-    assert fastest["busy_1"] <= 3 * fastest["quiet_1"]
+def test_beside_busy_processes_an_epoch_takes_at_most_three_times_as_long():
+    data = sample()
+
+    def fastest():  # whatever else the machine does can only add to it
+        runs = [fit(recipe("lenet5", epochs=1), data, progress=False) for _ in range(3)]
+        return min(run.history["seconds"][0] for run in runs)
+
+    quiet = fastest()
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count())
+    ]
+    try:
+        assert fastest() <= 3 * quiet
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
 
 
 def test_the_committed_record_is_read_and_drawn():
@@ -89,6 +105,3 @@ def test_mistakes_are_refused_before_anything_is_timed(tiny, tmp_path):
         bench(tiny, ["our"])
     with pytest.raises(UserError, match="a folder, expected the name of a file"):
         bench(tiny, ["floor"], tmp_path)
-    for change in ({"batches": 0}, {"repetitions": -1}, {"threads": 0}):
-        with pytest.raises(UserError, match="is out of range"):
-            bench(tiny, ["floor"], **change)

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from mnistlib import config, plots
 from mnistlib.config import MODELS
 from mnistlib.counting import derive
-from mnistlib.plots.results import LEAST_ERROR, VERDICTS
+from mnistlib.plots.style import VERDICTS
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)
@@ -72,9 +72,9 @@ def test_learning_curves_draw_the_four_curves_and_zoom_to_what_follows_the_first
 def test_bands_go_from_the_least_to_the_greatest_seed(ax):
     runs = [{"test_accuracy": [0.9, 0.99]}, {"test_accuracy": [0.8, 1.0]}]
     plots.bands(ax, {"lenet5": runs}, "test_accuracy")
-    assert ax.lines[0].get_ydata() == pytest.approx([0.15, (0.01 + LEAST_ERROR) / 2])
+    assert ax.lines[0].get_ydata() == pytest.approx([0.15, (0.01 + plots.LEAST_ERROR) / 2])
     outline = ax.collections[0].get_paths()[0].vertices[:, 1]
-    assert (outline.min(), outline.max()) == pytest.approx((LEAST_ERROR, 0.2))
+    assert (outline.min(), outline.max()) == pytest.approx((plots.LEAST_ERROR, 0.2))
     assert ax.get_title(loc="left") == "test error"
 
 
@@ -172,7 +172,7 @@ def test_percent_axis_has_the_decimals_that_its_ticks_need(ax):
 
 @pytest.mark.parametrize("colour", plots.COLOURS.values())
 def test_labels_are_readable_on_white(ax, colour):
-    plots.beside(ax, 0, 0, "words", colour)
+    plots.beside(ax, 0, "words", colour)
     parts = np.array(ax.texts[0].get_color())
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) > 4.5  # WCAG 2.1, AA

@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
+from matplotlib.ticker import LogLocator, NullLocator
 
 from mnistlib.config import TITLES
 
@@ -20,6 +21,8 @@ INK, MUTED, OTHER, FAINT = "#222222", "#666666", "#B8B8B8", "#DDDDDD"
 
 COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
 TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
+VERDICTS = {"helps": (BLUE, "o"), "hurts": (VERMILLION, "X"), "equivalent": (MUTED, "s")}
+VERDICTS["not shown"] = MUTED, "D"
 OTHERS = (PURPLE, ORANGE, SKY, MUTED, BLACK)
 ABOVE = {"ncols": 3, "loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}  # legends
 
@@ -58,11 +61,19 @@ def percent_axis(axis: Axis) -> None:
     axis.set_major_formatter(lambda fraction, _: f"{100 * fraction:.4g}\N{NO-BREAK SPACE}%")
 
 
-def beside(ax: Axes, x: float, y: float, words: str, colour: str, where="data", **font) -> None:
-    """Text a little to the right of a point of the coordinates `where`, outside if need be."""
+def log_percent_axis(axis: Axis) -> None:
+    """Write a logarithmic axis of fractions in percent, with ticks at 1, 2 and 5."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    percent_axis(axis)
+
+
+def beside(ax: Axes, y: float, words: str, colour: str, x: float | None = None, **font) -> None:
+    """Text a little to the right of x, or of the axes."""
+    point, where = ((1, y), ax.get_yaxis_transform()) if x is None else ((x, y), "data")
     dark = [0.75 * channel for channel in to_rgb(colour)]  # enough to be read on white
     style = {"textcoords": "offset points", "va": "center", "annotation_clip": False, **font}
-    ax.annotate(words, (x, y), (5, 0), xycoords=where, color=dark, **style)
+    ax.annotate(words, point, (5, 0), xycoords=where, color=dark, **style)
 
 
 def rows(ax: Axes, names: Iterable[str], xlabel: str) -> Axes:

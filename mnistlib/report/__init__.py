@@ -22,7 +22,6 @@ from mnistlib.runs import load_all
 MARK = ".mnistlib-report"  # lies in folders that a report wrote and may empty again
 START, END = "<!-- results: written by make notebooks -->", "<!-- end of results -->"
 
-
 PAGES = (
     Page("01_data", "The digits"),
     Page("02_train", f"Training: {TITLES['lenet5']}", {"model": "lenet5"}),

@@ -26,6 +26,7 @@ from mnistlib.notebook import NAME, SAMPLE, plain
 from mnistlib.runs import Run, load_all
 
 FOLDER = Path(__file__).parent
+FENCE = "`" * 9  # fewer than around the cards in index.md
 HERO = "05_accuracy.png"  # the picture of the first page
 SETTINGS = {  # Sphinx's and its extensions'
     "html_title": "LeNet-5 and an MLP of its size",
@@ -54,19 +55,19 @@ TEX = LatexToMathML()
 
 def figures(notebook: NotebookNode) -> dict[str, tuple[NotebookNode, NotebookNode]]:
     """What `show` left in an executed notebook, by name: the outputs of figure and caption."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    named = ((_ours(output).get("figure"), (output, below)) for output, below in pairwise(outputs))
-    return {name: pair for name, pair in named if NAME.fullmatch(str(name))}
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    found = {}
+    for picture, caption in pairwise(outputs):
+        name = picture.metadata.get("mnistlib", {}).get("figure")
+        if NAME.fullmatch(str(name)):
+            found[name] = picture, caption
+    return found
 
 
 def save_figures(notebook: NotebookNode, folder: Path) -> None:
     """Write the figures of an executed notebook as PNG files."""
     for name, (picture, _) in figures(notebook).items():
         write_bytes(folder / name, base64.b64decode(picture.data["image/png"]))
-
-
-def _ours(part: NotebookNode) -> dict:
-    return part.get("metadata", {}).get("mnistlib", {})
 
 
 def write(out: Path, pages: Sequence[Page]) -> Path:
@@ -110,8 +111,7 @@ def index(runs: Sequence[Run], book: Sequence[tuple[Page, NotebookNode]]) -> str
 
 def _card(page: Page, notebook: NotebookNode) -> str:
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-    options = f"link: {page.slug}", "link-type: doc"
-    return _directive("grid-item-card", title, page.label, *options, fence="`" * 5)
+    return _directive("grid-item-card", title, page.label, f"link: {page.slug}", "link-type: doc")
 
 
 def headline_table(runs: Sequence[Run]) -> str:
@@ -121,9 +121,9 @@ def headline_table(runs: Sequence[Run]) -> str:
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
-def _directive(name: str, argument: str, body: str, *options: str, fence: str = "`" * 9) -> str:
+def _directive(name: str, argument: str, body: str, *options: str) -> str:
     lines = [f":{option}" for option in options]
-    return "\n".join([f"{fence}{{{name}}} {argument}", *lines, "", body, fence])
+    return "\n".join([f"{FENCE}{{{name}}} {argument}", *lines, "", body, FENCE])
 
 
 def _picture(directive: str, name: str, picture: NotebookNode, caption: str = "") -> str:
@@ -162,7 +162,7 @@ def _clean(output: NotebookNode) -> list[NotebookNode]:
         return [output] if output.name == "stdout" else []
     data = output.get("data", {})
     kind = next((kind for kind in SHOWN if kind in data), "")
-    if not kind or _ours(output).keys() & {"figure", "caption"}:
+    if not kind or "mnistlib" in output.metadata:
         return []
     content = table(data[kind]) if kind == "text/html" else _defused(data[kind])
     return [v4.new_output("display_data", {kind: content})]
