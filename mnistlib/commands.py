@@ -107,7 +107,7 @@ def make_study(options: Namespace) -> int:
     try:
         with on_ctrl_c(_stop_quietly):
             for rows, seeds in stages:
-                study(rows, seeds, data, folder, **where)
+                study(rows.values(), seeds, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)
         return 1
