@@ -89,9 +89,8 @@ def expect_writable(folder: Path) -> Path:
 def own_output(out_dir: str | Path, data) -> Path:
     """Return `out_dir` if what these digits make may be written there, in it or in parts of it.
 
-    Raises:
-        UserError: the digits, as from dataset.load, are not MNIST, and something would come to lie
-            in data/runs, data/weights or figures, which hold what git keeps of MNIST.
+    UserError where the digits, as from dataset.load, are not MNIST, and something would come to lie
+    in data/runs, data/weights or figures, which hold what git keeps of MNIST.
     """
     for target in (Path(out_dir) / part for part in ("", "runs", "weights", "figures")):
         kept = any(target.resolve().is_relative_to(place) for place in (RUNS, WEIGHTS, FIGURES))

@@ -27,10 +27,8 @@ USUAL_PACE = 1e-4  # seconds for an image, where no record tells
 def train_one(options: Namespace) -> None:
     """Train, print a line per epoch, and write record, weights and curves below `options.out`.
 
-    A run that was stopped goes on from its last finished epoch.
-
-    Raises:
-        UserError: an option makes no sense, or `out` is where git keeps results on MNIST.
+    A run that was stopped goes on from its last finished epoch. UserError where an option makes no
+    sense, or `out` is where git keeps results on MNIST.
     """
     from mnistlib.stats import wilson  # slow to import, and no study needs it
 
