@@ -80,17 +80,6 @@ def count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def pad(images: Tensor) -> Tensor:
-    """Images [b, 1, 28, 28] in a frame of background, two pixels wide: [b, 1, 32, 32].
-
-    The frame has the background's normalised value; a frame of zeros would be a grey one.
-    Images that are 32×32 already come back as they are; UserError for those of another shape.
-    """
-    if _side(images) == 32:
-        return images
-    return F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
-
-
 def _side(images: Tensor) -> int:
     if images.shape[1:] not in ((1, 28, 28), (1, 32, 32)):
         shape = list(images.shape)
@@ -99,10 +88,17 @@ def _side(images: Tensor) -> int:
 
 
 class Pad(nn.Module):
-    """pad() as a layer, so that whoever walks the network meets it."""
+    """Images [b, 1, 28, 28] in a frame of background, two pixels wide: [b, 1, 32, 32].
+
+    The frame has the background's normalised value; a frame of zeros would be a grey one.
+    Images that are 32×32 already come back as they are; UserError for those of another shape.
+    """
 
     def forward(self, images: Tensor) -> Tensor:
-        return pad(images)
+        return images if _side(images) == 32 else F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
+
+
+pad = Pad()
 
 
 @register("lenet5", title="LeNet-5")
