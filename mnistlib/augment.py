@@ -90,9 +90,7 @@ def affine(images: Tensor, labels: Tensor, generator: Generator, distortion: flo
 
 
 @technique("affine+elastic", distortion=1.0)
-def affine_elastic(
-    images: Tensor, labels: Tensor, generator: Generator, distortion: float
-) -> Tensor:
+def elastic(images: Tensor, labels: Tensor, generator: Generator, distortion: float) -> Tensor:
     """affine(), and each pixel moved by a smooth random field."""
     return _move(images, generator, DEFAULT.times(distortion), elastic=True)
 

@@ -52,7 +52,7 @@ class Recipe:
     averaging: str = "none"  # averaged weights are those that are scored
     ema_decay: float = 0.998  # share of the old average that each step keeps (averaging "ema" only)
     batch_norm: bool = True  # whether lenet5_reg normalises; the other models never do
-    widths: str = "-".join(map(str, MLP_WIDTHS))  # of the MLP's hidden layers; no other has them
+    widths: str = "-".join(map(str, MLP_WIDTHS))  # "58-166-36": of the MLP's hidden layers only
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -115,8 +115,8 @@ class Course:
         self.scored = self.model  # what is tested: the averaged network, if the recipe averages
         self.parts = {"model": self.model}
         if recipe.averaging == "ema":  # of weights and of batch norm's statistics
-            average = get_ema_multi_avg_fn(recipe.ema_decay)
-            average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+            rule = get_ema_multi_avg_fn(recipe.ema_decay)
+            average = AveragedModel(model, multi_avg_fn=rule, use_buffers=True)
             self.scored, self.parts["average"] = average.module, average
 
     def epoch(self, train: Callable, test: Callable, advance: Callable[[int], object]) -> dict:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from mnistlib.base import DataError, UserError, write_bytes
+from mnistlib.base import DataError, UserError, shown, write_bytes
 from mnistlib.config import Recipe, differences, row_name
 from mnistlib.dataset.digits import FILES, FINGERPRINT, digest
 from mnistlib.dataset.files import expecting
@@ -50,7 +50,7 @@ class Run:
             values, high = self.history[curve], 1 if curve.endswith("accuracy") else np.inf
             good = all(0 <= value <= high and value < np.inf for value in values)
             if len(values) != epochs or not good:
-                raise DataError(f"{curve} is {values}, expected {epochs} from 0 to {high}")
+                raise DataError(f"{curve} is {shown(values)}, expected {epochs} from 0 to {high}")
         if not re.fullmatch("[0-9]+", self.predictions) or len(self.predictions) != n:
             raise DataError(f"predictions must be a string of {n} digits, one for each test image")
         known = {str(i) for i in range(n)}
@@ -151,8 +151,8 @@ def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
     """All runs in the rows of `folder`, ordered by model, seed, key; none if there is no folder.
 
     A damaged or foreign file, one of another format, or a second record of the same run is named
-    in a warning and left out; with `strict`, where numbers are published, it is a DataError, and so
-    is a folder that cannot be read. Files that begin with a dot are no records yet.
+    in a warning and left out. DataError where the folder cannot be read, and with `strict`, which
+    is for numbers that are published, for such a file as well. What begins with a dot is no record.
     """
     folder, found = Path(folder), {}
     with expecting("a folder of records", folder, "give another"):
