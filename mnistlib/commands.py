@@ -72,17 +72,15 @@ def _print_epoch(number: int, values: dict) -> None:
 
 
 def _curves(run: runs.Run) -> bytes:
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     from mnistlib import plots
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    plots.learning_curves(run.history, axes, run.recipe.model)
+    figure, image = Figure(figsize=(10, 4), layout="constrained"), BytesIO()
+    plots.learning_curves(run.history, figure.subplots(1, 2), run.recipe.model)
     words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
     figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
-    image = BytesIO()
     figure.savefig(image, format="png")
-    plt.close(figure)
     return image.getvalue()
 
 

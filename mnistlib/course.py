@@ -29,8 +29,7 @@ class Batches:
 
     Iterating yields (images float32 [b, 1, 28, 28] normalised, labels int64 [b]); the last batch
     holds what is left, never a single image. With `order` each pass is a new permutation drawn
-    from it; with `augment` each batch goes through it, images in [0, 1] and labels, before it is
-    normalised.
+    from it; `augment` gets each batch, images in [0, 1] and labels, before it is normalised.
     """
 
     def __init__(
