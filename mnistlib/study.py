@@ -196,17 +196,14 @@ def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterat
     if backend == "loky":
         yield partial(_processes, jobs)
         return
-    with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-        cluster = nullcontext(scheduler) if scheduler else _local_cluster(jobs)
-    with cluster as address, _connect(address) as client:
-        yield partial(_cluster, client)
-
-
-def _local_cluster(workers: int):
     from distributed import LocalCluster
 
-    free = "127.0.0.1:0"  # any free port, so that two studies may run at a time
-    return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=free)
+    # any free port, so that two studies may run at a time
+    local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
+        cluster = nullcontext(scheduler) if scheduler else LocalCluster(**local)
+    with cluster as address, _connect(address) as client:
+        yield partial(_cluster, client)
 
 
 def _connect(scheduler):
