@@ -7,15 +7,15 @@ Platt, "Best practices for convolutional neural networks applied to visual docum
 2003, table 1. Each of those is one network (or one committee), trained once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from mnistlib import plan
-from mnistlib.comparison import ALONE, BOTH_WAYS, VERDICTS, WITHIN, compare, label, which
+from mnistlib.comparison import BOTH_WAYS, VERDICTS, by_row, label, surplus, which
+from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted, judge
 from mnistlib.runs import Run
 
+Study = Mapping[str, pd.DataFrame]  # families by name, as from plan.judge
 KNOWN = (  # method, test error as a fraction, source
     ("two-layer MLP 300-100", 0.0305, "LeCun et al. 1998"),
     ("LeNet-5", 0.0095, "LeCun et al. 1998"),
@@ -28,76 +28,45 @@ LENET5_1998 = 1 - ERROR_1998
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
-class Study(NamedTuple):
-    """The study's comparisons, as from compare.
-
-    Attributes:
-        duel: the MLP against LeNet-5.
-        added: each technique, and all together, against LeNet-5.
-        removed: each change to all together, against it.
-    """
-
-    duel: pd.DataFrame
-    added: pd.DataFrame
-    removed: pd.DataFrame
-
-
-def judge(rows: Mapping[str, Sequence[Run]], without: Iterable[int] = ()) -> Study:
-    """Compare the study's rows; rows with fewer than two runs are left out.
-
-    Args:
-        rows: runs by the names of the study's rows; lenet5, mlp and lenet5_reg must be there.
-        without: test images to leave out, by index.
-    """
-    enough = {name: runs for name, runs in rows.items() if len(runs) > 1}
-    families = (["lenet5", "mlp"], ["lenet5", *ALONE], ["lenet5_reg", *WITHIN])
-    there = [{name: enough[name] for name in names if name in enough} for names in families]
-    return Study(*(compare(family, next(iter(family)), without) for family in there))
-
-
-def claims(study: Study, second: pd.DataFrame | None) -> pd.DataFrame:
-    """What the report claims; index: claim, columns: evidence, "supported" or "not supported".
-
-    Args:
-        study: as from judge.
-        second: as from plan.confirm.
-    """
-    found = [*_of_networks(study), *_of_techniques(study, second), *_of_parts(study)]
+def claims(runs: Sequence[Run]) -> pd.DataFrame:
+    """What the report claims; index: claim, columns: evidence, "supported" or "not supported"."""
+    study = judge(runs)
+    found = [*_of_networks(study), *_of_techniques(study), *_of_parts(study, runs)]
     frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
     frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})
     return frame
 
 
 def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
-    lenet5, mlp = study.duel.loc["lenet5"], study.duel.loc["mlp"]
-    together, reg = study.added.loc["lenet5_reg"], study.removed.loc["lenet5_reg"]
-    text = f"LeNet-5, by the assignment's recipe, reaches the {100 * LENET5_1998:.2f} % of 1998."
-    evidence = f"test error {error_words(lenet5)}, against {100 * ERROR_1998:.2f} %"
-    yield text, evidence, lenet5.error_low <= ERROR_1998
-    text = "With the same number of parameters LeNet-5 reads better than the MLP."
-    yield text, f"MLP − LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
+    added = study[ADDED]
+    lenet5, mlp, together = added.loc["lenet5"], added.loc["mlp"], added.loc["lenet5_reg"]
+    text = (
+        f"LeNet-5, by the assignment's recipe, is as good as the {100 * LENET5_1998:.2f} % of 1998."
+    )
+    yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998
+    text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
+    yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
+    if FAIRLY in study:
+        text = "It does so too when each gets all the regularization that it can take."
+        fair = study[FAIRLY].loc["mlp + all it can take"]
+        yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts"
     text = "All techniques together improve LeNet-5."
     yield text, gain_words(together), together.verdict == "helps"
+    if LONGER in study:
+        longer = study[LONGER].loc["lenet5_reg (epochs=90)"]
+        text = "Trained three times as long, all together get better still."
+        yield text, gain_words(longer), longer.verdict == "helps"
     text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
-    yield text, f"test error {error_words(reg)}", reg.error_high < ERROR_2003
+    yield text, f"test error {error_words(together)}", together.error_high < ERROR_2003
 
 
-def _of_techniques(study: Study, second: pd.DataFrame | None) -> Iterator[tuple[str, str, bool]]:
-    alone = study.added.drop(["lenet5", "lenet5_reg"]).rename(index=label)
+def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool]]:
+    alone = techniques(study[ADDED])
     helping = alone[alone["verdict"] == "helps"]
     text = "At least three techniques help when each is added alone."
-    evidence = f"{len(helping)} of {len(alone)} help. {family_words('Added alone', study.added)}"
-    yield text, evidence, len(helping) >= 3
-    text, confirmed = "At least three techniques help alone, judged by fresh seeds only.", False
-    evidence = plan.words(second)
-    if second is not None:
-        rows = plan.retried(second)
-        gains = "; ".join(f"{name} {gain_words(row)}" for name, row in rows.iterrows())
-        evidence, confirmed = f"{evidence} Gains: {gains}.", sum(rows["verdict"] == "helps") >= 3
-    yield text, evidence, confirmed
+    yield text, family_words("Added alone", alone), len(helping) >= 3
     text = "Every technique helps when it is added alone."
-    evidence = f"hurt: {which(alone, 'hurts')}; no evidence: {which(alone, 'no evidence')}"
-    yield text, evidence, len(helping) == len(alone)
+    yield text, f"{len(helping)} of {len(alone)} do", len(helping) == len(alone)
     text = "One run of each is enough to see that a technique helps."
     evidence, sure = "none helps", False
     if len(helping):
@@ -107,51 +76,79 @@ def _of_techniques(study: Study, second: pd.DataFrame | None) -> Iterator[tuple[
     yield text, evidence, sure
 
 
-def _of_parts(study: Study) -> Iterator[tuple[str, str, bool]]:
-    without = study.removed.filter(like=" - ", axis=0).rename(index=label)
-    needed, unclear = which(without, "hurts"), which(without, "no evidence")
+def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, bool]]:
+    without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
     text = "Every part of the combination is needed: without it, it is worse."
-    evidence = f"worse for it: {needed}; no evidence: {unclear}"
-    yield text, evidence, (without["verdict"] == "hurts").all()
-    parts = [a for a, b in BOTH_WAYS.values() if " - " in b and b in study.removed.index]
-    total, together = study.added.loc[parts, "difference"].sum(), study.added.loc["lenet5_reg"]
-    evidence = f"alone {100 * total:+.2f} points in sum; together {gain_words(together)}"
-    fits = together.low <= total <= together.high
-    yield "The gains of the single techniques add up.", evidence, fits
+    yield text, family_words("Changed", without), (without["verdict"] == "hurts").all()
+    parts = [alone for alone, within in BOTH_WAYS.values() if " - " in within]
+    more = surplus(by_row(counted(runs)), "lenet5_reg", parts, "lenet5")
+    points = [f"{100 * more[name]:+.2f}" for name in ("difference", "low", "high")]
+    evidence = "together, less the sum of the parts alone: {} points ({} to {}".format(*points)
+    evidence = f"{evidence} over {more['seeds']} seeds)".replace("-", "−")
+    yield "The gains of the single techniques add up.", evidence, more["low"] <= 0 <= more["high"]
+
+
+def techniques(added: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first family that are one technique each; index: labels."""
+    return added.filter(like="lenet5 + ", axis=0).rename(index=label)
 
 
 def results(study: Study) -> pd.DataFrame:
-    """The whole study as people read it, a row a recipe; columns as readable()'s."""
-    frames = study.added[:1], study.duel[1:], study.added[1:], study.removed[1:]
-    return readable(pd.concat(frames))
+    """The whole study as people read it, a row a recipe; index: labels.
 
-
-def readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """compare's rows in words; index: labels."""
-    frame = frame.rename(index=label)
+    Columns: test error (95 % interval over seeds), difference in points (over seeds), over seeds
+    and digits, p (Holm), verdict, seeds.
+    """
+    frame = _rows(study)
     rows = list(frame.itertuples())
-    gains = [gain_words(row).replace(" points", "").partition(";")[0] + ")" for row in rows]
     table = {
         "test error": [error_words(row).partition(" over")[0] + ")" for row in rows],
-        "seeds": frame["seeds"],
-        "difference": gains,
+        "difference": [points(row.difference, row.low, row.high) for row in rows],
+        "over seeds and digits": [points(row.both_low, row.both_high) for row in rows],
         "p (Holm)": frame["p_holm"].map("{:.2g}".format),
-        "better": (100 * frame["better"]).map("{:.0f} %".format),
         "verdict": frame["verdict"],
+        "seeds": frame["seeds"],
     }
     table = pd.DataFrame(table, frame.index)
-    table.loc[frame["p"].isna(), ["difference", "p (Holm)"]] = "–"
+    table.loc[frame["p"].isna(), ["difference", "over seeds and digits", "p (Holm)"]] = "–"
     return table
 
 
-def family_words(what: str, family: pd.DataFrame) -> str:
-    """The verdicts on the rows that share a baseline, in a sentence; `family` as from compare.
+def details(study: Study) -> pd.DataFrame:
+    """What stands behind each verdict, a row a comparison; index: labels.
 
-    All together is left out: it is no technique.
+    Columns: seeds, smallest shown (points, with 80 % power), the verdict without disputed images
+    and without the seed that favours it most, and the second outcome.
     """
-    rows = family[1:].drop("lenet5_reg", errors="ignore").rename(index=label)
+    frame = _rows(study)
+    frame = frame[frame["p"].notna()]
+    late = [f"{points(row.late)}, p = {row.late_p:.2g}" for row in frame.itertuples()]
+    table = {
+        "smallest shown": (100 * frame["detectable"]).map("{:.2f}".format),
+        "without disputed images": frame["undisputed"],
+        "without its best seed": frame["spoilt"],
+        "last five epochs": late,
+        "better": (100 * frame["better"]).map("{:.0f} %".format),
+    }
+    return pd.DataFrame(table, frame.index)
+
+
+def _rows(study: Study) -> pd.DataFrame:
+    frame = pd.concat(study.values())
+    return frame[~(frame.index.duplicated() & frame["p"].isna())].rename(index=label)
+
+
+def family_words(what: str, rows: pd.DataFrame) -> str:
+    """The verdicts on some rows, labelled, in a sentence."""
     rows = rows.set_axis(rows.index.str.removeprefix("+ "))
-    return f"{what}, {'; '.join(f'{verdict}: {which(rows, verdict)}' for verdict in VERDICTS)}."
+    told = [f"{verdict}: {which(rows, verdict)}" for verdict in VERDICTS]
+    return f"{what}, {'; '.join(words for words in told if not words.endswith(': none'))}."
+
+
+def points(value: float, *ends: float) -> str:
+    """Fractions of accuracy in words, in points: "+0.33 (+0.30 to +0.36)", or two as a range."""
+    words = [f"{100 * each:+.2f}".replace("-", "−") for each in (value, *ends)]
+    return f"{words[0]} ({words[1]} to {words[2]})" if ends[1:] else " to ".join(words)
 
 
 def error_words(row: object) -> str:
@@ -162,6 +159,5 @@ def error_words(row: object) -> str:
 
 def gain_words(row: object) -> str:
     """A difference in words: "+0.33 points (+0.30 to +0.36; p = 0.02 by Holm)"."""
-    value, low, high = 100 * row.difference, 100 * row.low, 100 * row.high
-    words = f"{value:+.2f} points ({low:+.2f} to {high:+.2f}; p = {row.p_holm:.2g} by Holm)"
-    return words.replace("-", "−")
+    words = points(row.difference, row.low, row.high).replace(" (", " points (").removesuffix(")")
+    return f"{words}; p = {row.p_holm:.2g} by Holm)"

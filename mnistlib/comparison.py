@@ -17,18 +17,20 @@ from mnistlib.base import DataError, UserError, pick
 from mnistlib.config import ORDER, RECIPES, ROWS, TITLES, WITHOUT, Recipe, named, row_name
 from mnistlib.runs import Run, expect_comparable
 
-ALPHA = 0.05
-VERDICTS = ("helps", "hurts", "no evidence")
+ALPHA, MARGIN = 0.05, 0.0005  # of p-values; of accuracy, what is surely less is called equivalent
+VERDICTS = ("helps", "hurts", "equivalent", "not shown")
 RULE = (
-    "A recipe *helps* if its test accuracy, paired with the baseline's by seed, is higher on "
-    "average and the two-sided sign-flip p-value, corrected by Holm over all rows that are "
-    "compared with that baseline, is below 0.05; it *hurts* if it is lower on average with such a "
-    "p-value; otherwise there is *no evidence*. The last epoch counts, and every seed that both "
-    "have."
+    "A recipe *helps* if its test accuracy after the last epoch, paired by seed with that of what "
+    "it is compared with, is higher on average and the two-sided sign-flip p-value, corrected by "
+    "Holm over its family, is below 0.05; it *hurts* if it is lower with such a p-value; otherwise "
+    "that is *not shown*, and where the 90 % interval of the difference lies within ±0.05 points, "
+    "the two are *equivalent*."
 )
 ENOUGH_SEEDS = 3  # fewer say too little about their spread: then the headline shows the first one
+LATE = 5  # epochs, whose mean is the second outcome
 
-# Test images whose labels raters dispute.
+# Test images whose label fewer than three of five raters gave. Source: Northcutt, Athalye, Mueller,
+# "Pervasive label errors in test sets destabilize machine learning benchmarks", NeurIPS 2021.
 DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729)
 
 ALONE = [*(f"lenet5 + {name}" for name in ORDER), "lenet5_reg"]  # with lenet5
@@ -41,10 +43,15 @@ BOTH_WAYS: dict[str, tuple[str, str]] = {  # by technique: its row alone, its ro
 
 
 def label(row: str) -> str:
-    """A row's name for figures and tables, such as "+ dropout" or "all − averaging"."""
-    names = {"lenet5": "baseline", "lenet5_reg": "all together", "mlp": TITLES["mlp"]}
-    short = row.removeprefix("lenet5 ").replace("lenet5_reg ", "all ").replace(" - ", " − ")
-    return names.get(row, short)
+    """A row's name for figures and tables, such as "+ dropout" or "all without averaging"."""
+    whole = {"lenet5": "baseline", "lenet5_reg": "all together", "mlp": TITLES["mlp"]}
+    name, _, change = row.partition(" ")
+    if not change:
+        return whole.get(row, row)
+    if change.startswith("(epochs="):
+        return f"{label(name)}, {change[8:-1]} epochs"
+    starts = {"lenet5": "", "lenet5_reg": "all ", "mlp": "MLP "}
+    return starts.get(name, f"{name} ") + change.replace("- ", "without ")
 
 
 def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Run]]:
@@ -61,21 +68,12 @@ def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Ru
     return {name: those for name, those in found.items() if those}
 
 
-def compare(
-    runs: Mapping[str, Sequence[Run]] | Iterable[Run], baseline: str, without: Iterable[int] = ()
-) -> pd.DataFrame:
-    """One row a recipe, the baseline first, by RULE; index: the rows' names.
-
-    Columns: seeds (those shared with the baseline), error (mean test error, fraction), error_low,
-    error_high (Student's 95 % interval over seeds), difference (mean paired difference of accuracy,
-    fraction), low, high (all that its sign-flip test does not refuse at 5 %, over seeds; not
-    corrected by Holm), both_low, both_high (95 % interval over seeds and digits), p, p_holm, better
-    (how often one run reads more than one of the baseline, from any two seeds), verdict.
+def compare(runs: Mapping[str, Sequence[Run]] | Iterable[Run], baseline: str) -> pd.DataFrame:
+    """Compare every recipe with one of them, in one family: judged()'s table, the baseline first.
 
     Args:
         runs: by name; or in a list, where each is called after its recipe, whatever its epochs.
         baseline: the name that all others are compared with.
-        without: test images to leave out, by index.
 
     Raises:
         UserError: no such baseline, fewer than 2 shared seeds, two runs of one seed, or runs of
@@ -84,15 +82,42 @@ def compare(
     rows = runs if isinstance(runs, Mapping) else _grouped(runs)
     pick("baseline", baseline, rows)
     expect_comparable(rows)
-    right = {name: _right(name, those, list(without)) for name, those in rows.items()}
-    others = [name for name in rows if name != baseline]
-    lines = {name: _line(name, right, baseline) for name in (baseline, *others)}
+    return judged(rows, dict.fromkeys([baseline, *rows], baseline))
+
+
+def judged(
+    rows: Mapping[str, Sequence[Run]],
+    against: Mapping[str, str],
+    without: Iterable[int] = (),
+    spoilt: bool = False,
+) -> pd.DataFrame:
+    """One row for each of a family, by RULE; one that is compared with itself is a baseline.
+
+    Columns: seeds (shared), error (mean test error, fraction), error_low, error_high (Student's
+    95 % interval over seeds), difference (mean paired difference of accuracy, fraction), low, high
+    (all that its sign-flip test does not refuse at 5 %, over seeds), both_low, both_high (95 % over
+    seeds and digits), p, p_holm, better (how often one run reads more than one of the other row,
+    from any two seeds), detectable (the smallest difference shown with 80 % power, at 5 % over the
+    number of comparisons), verdict. Intervals are not corrected for their number.
+
+    Args:
+        rows: runs by name.
+        against: by name, what each row is compared with.
+        without: test images to leave out, by index.
+        spoilt: leave out the seed that favours the row's difference most.
+    """
+    names = {*against, *against.values()}
+    right = {name: _right(name, rows[name], list(without)) for name in names}
+    compared = [name for name, other in against.items() if name != other]
+    alpha = ALPHA / max(1, len(compared))
+    lines = {x: _line(x, right[x], right[y], spoilt, alpha) for x, y in against.items()}
     frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.loc[baseline, "p"] = np.nan
-    if others:
-        frame.loc[others, "p_holm"] = multipletests(frame.loc[others, "p"], method="holm")[1]
-    cases = [frame.index == baseline, ~(frame["p_holm"] < ALPHA), frame["difference"] > 0]
-    frame["verdict"] = np.select(cases, ["baseline", "no evidence", "helps"], "hurts")
+    frame.loc[~frame.index.isin(compared), "p"] = np.nan
+    if compared:
+        frame.loc[compared, "p_holm"] = multipletests(frame.loc[compared, "p"], method="holm")[1]
+    shown, better = frame["p_holm"] < ALPHA, frame["difference"] > 0
+    cases = [~frame.index.isin(compared), shown & better, shown, frame.pop("equivalent")]
+    frame["verdict"] = np.select(cases, ["baseline", *VERDICTS[:-1]], VERDICTS[-1])
     return frame
 
 
@@ -103,29 +128,53 @@ def _grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return rows
 
 
+def late(rows: Mapping[str, Sequence[Run]], against: Mapping[str, str]) -> pd.DataFrame:
+    """The second outcome of a family: the mean of the last LATE epochs' accuracies.
+
+    Columns: late (mean paired difference, fraction), late_p (by sign flips, corrected by Holm).
+    """
+    totals = {
+        name: pd.Series({r.seed: sum(r.history["test_accuracy"][-LATE:]) for r in rows[name]})
+        for name in {*against, *against.values()}
+    }
+    lines = {}
+    compared = {name: other for name, other in against.items() if name != other}
+    for name, other in compared.items():
+        gains = (totals[name] - totals[other]).dropna()
+        images = np.rint(gains * len(rows[name][0].predictions)).astype(int)
+        lines[name] = [gains.mean() / LATE, stats.sign_flip(images)]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=["late", "late_p"])
+    frame["late_p"] = multipletests(frame["late_p"], method="holm")[1]
+    return frame
+
+
 def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.DataFrame:
-    """Whether each test image (column) was read right from each seed (row); last epoch."""
+    """Whether each test image (column) was read right, by 0 and 1, from each seed (row)."""
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds):
-        raise UserError(
-            f"{name}: found {len(seeds)} runs of {len(set(seeds))} seeds; give one a seed"
-        )
-    return pd.DataFrame([np.delete(run.correct, without) for run in runs], seeds)
+        found = f"found {len(seeds)} runs of {len(set(seeds))} seeds"
+        raise UserError(f"{name}: {found}; give one a seed")
+    return pd.DataFrame([np.delete(run.correct, without) for run in runs], seeds).astype(np.int8)
 
 
-def _line(name: str, right: Mapping[str, pd.DataFrame], baseline: str) -> dict:
-    seeds = right[name].index.intersection(right[baseline].index).sort_values()
+def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha: float) -> dict:
+    seeds = one.index.intersection(other.index).sort_values()
     if len(seeds) < 2:
-        raise UserError(f"{name}: found {len(seeds)} seeds shared with {baseline}; train 2 or more")
-    one, other = (right[row].loc[seeds].to_numpy(np.int8) for row in (name, baseline))
-    a, b, images = one.sum(1), other.sum(1), one.shape[1]
-    accuracy, gain = stats.mean_interval(a / images), stats.sign_flip_interval(a - b)
-    both = stats.two_way(one - other)
+        found = f"found {len(seeds)} seeds shared with what it is compared with"
+        raise UserError(f"{name}: {found}; train 2 or more")
+    one, other = one.loc[seeds], other.loc[seeds]
+    if spoilt:
+        gains = one.sum(axis=1) - other.sum(axis=1)
+        best = gains.idxmax() if gains.sum() > 0 else gains.idxmin()
+        one, other = one.drop(best), other.drop(best)
+    a, b, images = one.sum(axis=1).to_numpy(), other.sum(axis=1).to_numpy(), one.shape[1]
+    error, gain = stats.mean_interval(1 - a / images), stats.sign_flip_interval(a - b)
+    both, near = stats.two_way((one - other).to_numpy()), stats.sign_flip_interval(a - b, 0.9)
     return {
-        "seeds": len(seeds),
+        "seeds": len(a),
         "error": float((1 - a / images).mean()),
-        "error_low": 1 - accuracy.high,
-        "error_high": 1 - accuracy.low,
+        "error_low": error.low,
+        "error_high": error.high,
         "difference": float((a - b).mean() / images),
         "low": gain.low / images,
         "high": gain.high / images,
@@ -134,7 +183,30 @@ def _line(name: str, right: Mapping[str, pd.DataFrame], baseline: str) -> dict:
         "p": stats.sign_flip(a - b),
         "p_holm": np.nan,
         # Mann and Whitney's U as a share (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000)
-        "better": float(mannwhitneyu(a, b).statistic / len(seeds) ** 2),
+        "better": float(mannwhitneyu(a, b).statistic / len(a) ** 2),
+        "detectable": stats.detectable((a - b) / images, len(a), alpha),
+        "equivalent": max(-near.low, near.high) / images < MARGIN,
+    }
+
+
+def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str], base: str) -> dict:
+    """What `whole` gains over `base`, less the sum of what `parts` gain, paired by seed.
+
+    Keys: difference (mean, accuracy as a fraction), low, high (95 %, over seeds), p, seeds.
+    """
+    right = {
+        name: pd.Series({run.seed: int(run.correct.sum()) for run in rows[name]})
+        for name in (whole, base, *parts)
+    }
+    total = sum(right[name] - right[base] for name in parts)
+    left = (right[whole] - right[base] - total).dropna().astype(int)
+    images, interval = len(rows[base][0].predictions), stats.sign_flip_interval(left)
+    ends = {"low": interval.low / images, "high": interval.high / images}
+    return {
+        "difference": left.mean() / images,
+        **ends,
+        "p": stats.sign_flip(left),
+        "seeds": len(left),
     }
 
 

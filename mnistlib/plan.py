@@ -1,29 +1,35 @@
-"""What was planned: values to try, how they are chosen, and what fresh seeds must confirm.
+"""What was planned: values to try and how they are chosen, what decides, and its judgement.
 
 Tuning, by a rule that was fixed beforehand: the candidate with the highest mean accuracy on the
 5,000 validation digits after the last epoch, over the seeds that every candidate of its technique
-has; the first of equals. No test digit takes part. The trials are kept (the baseline's beside them)
-and come from
+has; the first of equals. No test digit takes part. The trials are kept and come from
 
     study([recipe for *_, recipe in tried()], TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
 
-Confirmation was written down when the study's ten seeds were known and before any of its runs was
-made. Adding seeds to a study until something shows would find something in the end; seeds that took
-no part in choosing the question, as many as were fixed beforehand and judged once, do not.
+What decides are seeds that took no part in any choice, as many as were fixed beforehand, judged
+once. That was written down in data/plan.md before the first of them was run.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 from statsmodels.stats.power import TTestPower
 
 from mnistlib import stats
 from mnistlib.augment import DEFAULT, SMOOTHNESS
 from mnistlib.base import RUNS, UserError
-from mnistlib.comparison import ALONE, ALPHA, WITHIN, by_row, compare, which
-from mnistlib.config import ALL, BASELINE, NO_BATCH_NORM, ONE_CYCLE, RECIPES, TECHNIQUES, Recipe
+from mnistlib.comparison import ALONE, ALPHA, DISPUTED, WITHIN, by_row, judged, late
+from mnistlib.config import (
+    ALL,
+    BASELINE,
+    NO_BATCH_NORM,
+    ONE_CYCLE,
+    RECIPES,
+    ROWS,
+    TECHNIQUES,
+    Recipe,
+)
 from mnistlib.runs import Run
 
 TUNING_FOLDER, TUNING_EPOCHS, TUNING_SEEDS = RUNS / "tuning", 15, (0, 1)
@@ -49,28 +55,16 @@ FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the valu
 }
 PAIRS = ((5e-4, 1.0), (1e-4, 0.5), (1e-3, 1.5))  # as first guessed, gentler, stronger
 
-CONFIRMATION_FOLDER, CONFIRMATION_SEEDS = RUNS / "confirmation", range(10, 30)
-RETRIED = ("lenet5", *(f"lenet5 + {t}" for t in ("label smoothing", "affine", "affine+elastic")))
-CONFIRMATION_RULE = (
-    "Each technique that was better alone with an *uncorrected* p-value below 0.05 in the study is "
-    "trained again, as it was there, from 20 seeds that the study did not use, 10 to 29, and so is "
-    "the baseline. These seeds alone are judged, once, when all of them are there: a technique is "
-    "*confirmed* if it helps by the study's rule, with Holm's correction over the techniques that "
-    "are tried again. What the study's own verdict was does not count."
-)
-
-# What decides: from seeds that took no part in any choice, judged once, when all runs are there.
-# Written down before the first of them was made; data/plan.md is that plan in words.
 EXPLORED, DECIDING, LONGER_SEEDS = range(30), range(30, 50), range(30, 40)
-MARGIN = 0.0005  # of accuracy: a difference that is surely smaller is called equivalent
+ADDED, FAIRLY, LONGER, PARTS = (
+    *("Added to LeNet-5, and the MLP", "The MLP on fair terms"),
+    *("Longer training", "Parts of all together"),
+)
 FAMILIES: dict[str, dict[str, str]] = {  # each row that is judged, and what it is compared with
-    "Added to LeNet-5, and the MLP": dict.fromkeys((*ALONE, "mlp"), "lenet5"),
-    "The MLP on fair terms": {
-        "mlp + one-cycle": "lenet5 + one-cycle",
-        "mlp + all it can take": "lenet5_reg",
-    },
-    "Longer training": {f"{row} (epochs=90)": row for row in ("lenet5", "lenet5_reg")},
-    "Parts of all together": dict.fromkeys(WITHIN, "lenet5_reg"),
+    ADDED: dict.fromkeys((*ALONE, "mlp"), "lenet5"),
+    FAIRLY: {"mlp + one-cycle": "lenet5 + one-cycle", "mlp + all it can take": "lenet5_reg"},
+    LONGER: {f"{row} (epochs=90)": row for row in ("lenet5", "lenet5_reg")},
+    PARTS: dict.fromkeys(WITHIN, "lenet5_reg"),
 }
 
 
@@ -143,10 +137,9 @@ def provenance() -> pd.DataFrame:
 
 def stages() -> list[tuple[list[str], range]]:
     """Rows and seeds in the order in which they are made: a complete smaller study comes first."""
-    first, fair, longer, parts = FAMILIES.values()
-    decided = ["lenet5", *first, *fair]
-    early, late = DECIDING[:10], DECIDING[10:]
-    return [(decided, early), (decided, late), ([*longer], LONGER_SEEDS), ([*parts], DECIDING)]
+    decided = ["lenet5", *FAMILIES[ADDED], *FAMILIES[FAIRLY]]
+    first = [(decided, DECIDING[:10]), (decided, DECIDING[10:])]
+    return [*first, ([*FAMILIES[LONGER]], LONGER_SEEDS), ([*FAMILIES[PARTS]], DECIDING)]
 
 
 def power(runs: Sequence[Run]) -> pd.DataFrame:
@@ -157,7 +150,7 @@ def power(runs: Sequence[Run]) -> pd.DataFrame:
     with 80 % power at 5 % over the number of comparisons, where Holm begins), power (to show a
     difference as large as the explored one).
     """
-    (family, *_), found = FAMILIES.values(), by_row([r for r in runs if r.seed in EXPLORED])
+    family, found = FAMILIES[ADDED], by_row([run for run in runs if run.seed in EXPLORED])
     alpha, n, lines = ALPHA / len(family), len(DECIDING), {}
     for row, against in family.items():
         pairs = pd.DataFrame({x: {r.seed: r.accuracy for r in found[x]} for x in (row, against)})
@@ -169,40 +162,45 @@ def power(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
-def candidates(added: pd.DataFrame) -> list[str]:
-    """The rows that the study asks to try again, by CONFIRMATION_RULE; `added` as from judge."""
-    alone = added.filter(like="lenet5 + ", axis=0)
-    return list(alone.index[(alone["p"] < ALPHA) & (alone["difference"] > 0)])
+def missing(runs: Sequence[Run], family: str = ADDED) -> int:
+    """How many of the runs that decide a family are not among these."""
+    names = {*FAMILIES[family], *FAMILIES[family].values()}
+    seeds = LONGER_SEEDS if family == LONGER else DECIDING
+    made = {(run.recipe, run.seed) for run in runs}
+    return sum((ROWS[name], seed) not in made for name in names for seed in seeds)
 
 
-def missing(runs: Sequence[Run]) -> int:
-    """How many of the runs that are to confirm are not among these."""
-    made = {(name, run.seed) for name, those in by_row(runs).items() for run in those}
-    return sum((name, seed) not in made for name in RETRIED for seed in CONFIRMATION_SEEDS)
+def counted(runs: Sequence[Run], family: str = ADDED) -> list[Run]:
+    """Those that a family is judged by: the seeds that decide, if all are there, or explored."""
+    seeds = EXPLORED if missing(runs, family) else DECIDING
+    return [run for run in runs if run.seed in seeds]
 
 
-def confirm(runs: Sequence[Run]) -> pd.DataFrame | None:
-    """The baseline and each retried technique as from compare; None before all runs are there.
+def judge(runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
+    """Each family that has runs, by name, as from judged() and late(); what others are compared
+    with in one family comes first.
 
-    `runs` are those of CONFIRMATION_FOLDER; those of other rows or seeds are left out.
+    Further columns: undisputed, spoilt (the verdict without disputed images, and without the seed
+    that favours it most) and decided (judged as planned; otherwise exploratory).
     """
-    if missing(runs):
-        return None
-    rows = by_row([run for run in runs if run.seed in CONFIRMATION_SEEDS])
-    return compare({name: rows[name] for name in RETRIED}, "lenet5")
+    study, disputed = {}, DISPUTED if runs and runs[0].dataset["name"] == "MNIST" else ()
+    for name, family in FAMILIES.items():
+        rows = {row: those for row, those in by_row(counted(runs, name)).items() if len(those) > 1}
+        there = {row: other for row, other in family.items() if row in rows and other in rows}
+        if there:
+            there = {**{other: other for other in there.values()}, **there}
+            frame = judged(rows, there).join(late(rows, there))
+            frame["undisputed"] = judged(rows, there, without=disputed)["verdict"]
+            frame["spoilt"] = judged(rows, there, spoilt=True)["verdict"]
+            study[name] = frame.assign(decided=not missing(runs, name))
+    return study
 
 
-def retried(second: pd.DataFrame) -> pd.DataFrame:
-    """What confirm() found without the baseline; index: names of techniques."""
-    return second[1:].rename(index=lambda name: name.removeprefix("lenet5 + "))
-
-
-def words(second: pd.DataFrame | None) -> str:
-    """What confirm() found, in a sentence without the baseline's name."""
-    seeds = f"Retried from {len(CONFIRMATION_SEEDS)} fresh seeds"
-    if second is None:
-        return f"{seeds}: not complete yet."
-    rows = retried(second)
-    rows["verdict"] = np.where(rows["verdict"] == "helps", "yes", "no")
-    yes, no = (which(rows, answer) for answer in ("yes", "no"))
-    return f"{seeds}, confirmed to help: {yes}; not confirmed: {no}."
+def standing(runs: Sequence[Run]) -> str:
+    """What the verdicts rest on, in a sentence."""
+    if left := missing(runs):
+        planned = len(DECIDING) * len({*FAMILIES[ADDED], *FAMILIES[ADDED].values()})
+        explored = f"seeds {EXPLORED[0]} to {EXPLORED[-1]}, which chose what to try"
+        made = f"of {planned} planned runs from fresh seeds, which decide, {planned - left} are"
+        return f"Exploratory, from {explored}; {made} there."
+    return f"Judged once, as planned, from {len(DECIDING)} seeds that took no part in any choice."

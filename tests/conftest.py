@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 
 os.environ["MNIST_OFFLINE"] = "1"  # before any test, and for the processes that tests start
 
@@ -10,9 +9,8 @@ import numpy as np
 import pytest
 
 from mnistlib import base
-from mnistlib.dataset import DigitData, Digits, load
+from mnistlib.dataset import DigitData, Digits, export, load
 
-sys.path.insert(0, str(base.ROOT))  # for `from tests import …`, however pytest was started
 # A shell's background job ignores Ctrl-C, and so would the processes that tests stop by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -24,16 +22,17 @@ def digit_data() -> DigitData:
 
 
 @pytest.fixture(scope="session")
-def digits(digit_data: DigitData) -> Digits:
-    """The training digits."""
-    return digit_data.train
-
-
-@pytest.fixture(scope="session")
 def tiny(digit_data: DigitData) -> DigitData:
     """200 training and 100 test digits, as many of each class, classes mixed."""
     train, test = _balanced(digit_data.train, 20), _balanced(digit_data.test, 10)
     return DigitData(train, test, "tiny", "the first digits of each class")
+
+
+@pytest.fixture(scope="session")
+def folder(tiny, tmp_path_factory):
+    """The tiny digits as archives."""
+    export(tiny, folder := tmp_path_factory.mktemp("digits"))
+    return folder
 
 
 @pytest.fixture

@@ -7,40 +7,35 @@ nobody disturbed.
 """
 
 import gzip
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from functools import cache, partial
+from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 # each work imports what is slow by itself, so that it is not killed in imports only
 from mnistlib import base
-from mnistlib.base import write_bytes
+from mnistlib.base import DataError
 from mnistlib.dataset import DigitData, download, export, files, sample
 from mnistlib.dataset.digits import dump
+from tests.mirror import served
 
-EPOCHS = 5
+FINISHED = ("raw/[!.]*.gz", "cache/[!.]*", "runs/*/[!.]*.json")
 
 
 @cache
 def digits() -> DigitData:
     """A few hundred digits, the same for everybody."""
-    data = sample()
-    few = {part: getattr(data, part).take(range(300), "few") for part in ("train", "test")}
-    return replace(data, **few)
+    few = sample().train.take(range(300), "few")
+    return DigitData(few, few, "few", "the sample")
 
 
 @cache
@@ -57,10 +52,10 @@ def do_download(folder: Path) -> None:
 
 
 def do_cache(folder: Path) -> None:
-    """Decode an archive into the cache, and read it again from there."""
+    """Write archives, and decode one into the cache."""
     base.CACHE = folder / "cache"
-    found = files.read_pictures(folder / "train.tar")
-    (folder / "found").write_text(found.fingerprint)
+    archive, _ = export(sample(), folder, overwrite=True)
+    (folder / "found").write_text(files.read_pictures(archive).fingerprint)
 
 
 def do_train(folder: Path) -> None:
@@ -69,10 +64,10 @@ def do_train(folder: Path) -> None:
     from mnistlib.config import recipe
     from mnistlib.train import fit
 
-    given = recipe("lenet5_reg", epochs=EPOCHS, dropout=0.1)
-    options = {"threads": 1, "progress": False, "checkpoint": folder / "unfinished.safetensors"}
-    runs.save(fit(given, digits(), **options), folder / "runs")
-    options["checkpoint"].unlink()
+    given = recipe("lenet5_reg", epochs=5, dropout=0.1)
+    aside = runs.unfinished(folder / "runs", "only")
+    runs.save(fit(given, digits(), progress=False, checkpoint=aside), folder / "runs")
+    aside.unlink()
 
 
 def do_study(folder: Path) -> None:
@@ -84,160 +79,95 @@ def do_study(folder: Path) -> None:
     study(recipes, [0, 1], digits(), folder / "runs", jobs=2, progress=False)
 
 
-def do_report(folder: Path) -> None:
-    """Three small pages, one of which takes its time."""
-    import nbformat
-    from nbformat import v4
-
-    from mnistlib import report
-
-    if (folder / "report" / "index.html").exists():  # a whole report would be made anew
-        return
-    sources = ["print(6 * 7)", "import time; time.sleep(0.3); print('slept')", "print('last')"]
-    pages = [report.Page(f"0{number}_page", "A page") for number in range(len(sources))]
-    for page, source in zip(pages, sources, strict=True):
-        parameters = v4.new_code_cell('out_dir = ""', id="a", metadata={"tags": ["parameters"]})
-        notebook = v4.new_notebook(cells=[parameters, v4.new_code_cell(source, id="b")])
-        path = folder / "notebooks" / f"{page.notebook}.ipynb"
-        if not path.exists():
-            write_bytes(path, nbformat.writes(notebook).encode())
-    report.build(folder / "report", pages=pages, notebooks=folder / "notebooks")
+WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train, do_study)}
 
 
-WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train, do_study, do_report)}
-FINISHED = {"download": "raw/[!.]*.gz", "cache": "cache/[!.]*", "report": "report/[!.]*.html"}
+def finished(folder: Path) -> set[str]:
+    """The names of what is finished."""
+    return {path.name for pattern in FINISHED for path in folder.glob(pattern)}
 
 
-def broken(folder: Path) -> str:
-    """What looks finished and is not, in words; "" where all is well."""
-    import nbformat
-
+def look(folder: Path, kept: set[str]) -> list[str]:
+    """What is wrong with what looks finished, in words; `kept` is what was finished before."""
     from mnistlib import runs
 
-    for path in folder.glob(FINISHED["download"]):
+    lost = kept - finished(folder)
+    problems = [f"lost: {sorted(lost)}"] if lost else []
+    for path in folder.glob(FINISHED[0]):
         if path.read_bytes() != contents()[path.name]:
-            return f"{path.name} is not what the mirror has"
-    for path in folder.glob("runs/*/*.json"):
-        runs.load(path)
-    for path in folder.glob("report/0*.html"):
-        if not path.read_text().rstrip().endswith("</html>"):
-            return f"{path.name} is cut off"
-        nbformat.validate(nbformat.read(path.with_suffix(".ipynb"), as_version=4))
-    return ""
-
-
-def finished(kind: str, folder: Path) -> set[str]:
-    """The names of what is finished; it must not become less."""
-    return {path.name for path in folder.glob(FINISHED.get(kind, "runs/*/[!.]*.json"))}
-
-
-def result(kind: str, folder: Path) -> str:
-    """What came out, without times, as text that can be compared."""
-    from mnistlib import runs
-
-    if kind == "download":
-        return str(sorted(finished(kind, folder)))
-    if kind == "cache":
-        return (folder / "found").read_text()
-    if kind == "report":
-        return "\n".join(path.read_text() for path in sorted(folder.glob(FINISHED[kind])))
-    records = [asdict(run) for run in runs.load_all(folder / "runs", strict=True)]
-    for record in records:
-        record["history"]["seconds"] = None
-    left = (folder / "unfinished.safetensors").exists()
-    return json.dumps([records, left], sort_keys=True)
-
-
-@contextmanager
-def prepared(kind: str):
-    """A folder with what the work needs."""
-    folder = Path(tempfile.mkdtemp(prefix="kills-"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Slow, directory=folder))
-    Thread(target=partial(server.serve_forever, 0.01), daemon=True).start()
-    (folder / "address").write_text(f"http://127.0.0.1:{server.server_port}/")
-    for name, content in contents().items():
-        (folder / name).write_bytes(content)
+            problems.append(f"{path.name} is not what the mirror has")
     try:
-        if kind == "cache":
-            export(sample(), folder)
-        yield folder
-    finally:
-        server.shutdown()
-        server.server_close()
-        shutil.rmtree(folder, ignore_errors=True)
+        runs.load_all(folder / "runs", strict=True)
+    except DataError as error:
+        problems.append(str(error))
+    return problems
 
 
-class Slow(SimpleHTTPRequestHandler):
-    """A mirror that sends a little at a time."""
+def result(folder: Path) -> tuple:
+    """What came out, without times: what is finished or still put aside, runs, what was read."""
+    from mnistlib import runs
+    from tests.same import untimed
 
-    def copyfile(self, source, outputfile):
-        with suppress(OSError):  # whoever asked was killed
-            while piece := source.read(2**11):
-                outputfile.write(piece)
-                time.sleep(0.02)
-
-    def log_message(self, *args):
-        pass
+    made = [untimed(run) for run in runs.load_all(folder / "runs", strict=True)]
+    aside = sorted(folder.glob("runs/unfinished/[!.]*"))
+    return finished(folder), aside, made, [path.read_text() for path in folder.glob("found")]
 
 
-def start(kind: str, folder: Path) -> subprocess.Popen:
-    """The work in a process group of its own."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.kills", kind, str(folder)]
-    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+def undertake(kind: str, moments: Iterable[float] = ()) -> tuple[object, list[str], list[float]]:
+    """Start the work, kill it after so many seconds, once for each moment, and let it through.
 
-
-def undisturbed(kind: str) -> tuple[str, float]:
-    """What comes out where nobody kills, and how long it takes."""
-    with prepared(kind) as folder:
-        began = time.monotonic()
-        if start(kind, folder).wait():
-            raise RuntimeError(f"{kind} fails by itself")
-        return result(kind, folder), time.monotonic() - began
-
-
-def disturbed(kind: str, wanted: str, seconds: float, chance: np.random.Generator, most: int):
-    """Kill the work up to `most` times, then let it through; returns (kills, problems)."""
-    problems, kills, kept = [], 0, set()
-    with prepared(kind) as folder:
-        while True:
-            process = start(kind, folder)
+    Returns the result, the problems, and how long each process lived: all but the last were killed.
+    """
+    problems, seconds, kept = [], [], set()
+    with TemporaryDirectory(prefix="kills-") as name, served(contents(), pause=0.02) as mirror:
+        folder = Path(name)
+        (folder / "address").write_text(mirror)
+        command = [sys.executable, "-W", "ignore", "-m", "tests.kills", kind, name]
+        for moment in (*moments, None):
+            began = time.monotonic()
+            process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
             try:
-                process.wait(chance.uniform(0, 0.8 * seconds) if kills < most else None)
+                process.wait(moment)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                kills += 1
-            problems += _look(kind, folder, kept)
-            kept = finished(kind, folder)
+            seconds.append(time.monotonic() - began)
+            problems += look(folder, kept)
+            kept = finished(folder)
             if process.returncode == 0:
-                break
+                return result(folder), problems, seconds
             if process.returncode > 0:
-                return kills, [*problems, f"exit status {process.returncode} after a kill"]
-        if result(kind, folder) != wanted:
-            problems.append("another result than undisturbed")
-    return kills, problems
+                break
+    return None, [*problems, f"exit status {process.returncode} after a kill"], seconds
 
 
-def _look(kind: str, folder: Path, kept: set[str]) -> list[str]:
-    lost = kept - finished(kind, folder)
-    try:
-        wrong = broken(folder)
-    except Exception as error:  # any is a finding
-        wrong = repr(error)
-    return [f"lost: {sorted(lost)}"] * bool(lost) + [wrong] * bool(wrong)
+@cache
+def undisturbed(kind: str) -> tuple[object, float]:
+    """What comes out where nobody kills, and how long it takes."""
+    found, problems, [seconds] = undertake(kind)
+    if problems:
+        raise RuntimeError(f"{kind} fails by itself: {problems}")
+    return found, seconds
+
+
+def disturbed(kind: str, chance: np.random.Generator, most: int) -> tuple[int, list[str]]:
+    """Kill the work up to `most` times at random moments; returns (kills, problems)."""
+    wanted, seconds = undisturbed(kind)
+    found, problems, lives = undertake(kind, chance.uniform(0, 0.8 * seconds, most))
+    other = [] if found == wanted else ["another result than undisturbed"]
+    return len(lives) - 1, problems + other
 
 
 def search(kills: int, seed: int) -> int:
     """Kill until it is enough, all kinds of work in turn; print what came of it; 1 if anything."""
     chance, counts, problems = np.random.default_rng(seed), Counter(), []
-    references = {kind: undisturbed(kind) for kind in WORK}
     while counts.total() < kills:
-        for kind, (wanted, seconds) in references.items():
-            done, found = disturbed(kind, wanted, seconds, chance, most=4)
+        for kind in WORK:
+            done, found = disturbed(kind, chance, most=4)
             counts[kind] += done
             problems += [f"{kind}: {problem}" for problem in found]
-    for kind, (_, seconds) in references.items():
-        print(f"{kind:10}{counts[kind]:6,} kills, {seconds:6.1f} s undisturbed")
+    for kind in WORK:
+        print(f"{kind:10}{counts[kind]:6,} kills, {undisturbed(kind)[1]:6.1f} s undisturbed")
     print(f"{counts.total():,} kills, seed {seed}: {len(problems)} findings")
     print("\n".join(problems[:20]))
     return 1 if problems else 0

@@ -1,7 +1,6 @@
 """Valid files of every kind that the readers know, damaged at random for the campaign."""
 
 import gzip
-import os
 import tarfile
 import zlib
 from pathlib import Path
@@ -89,23 +88,11 @@ def _tar(random: np.random.Generator, path: Path) -> Path:
 def _folder(random: np.random.Generator, path: Path) -> Path:
     path.mkdir()
     for name, content in _pictures(random).items():
-        target, roll = path / name.replace("/", "_").lstrip("."), random.random()
-        if os.path.lexists(target):
-            continue
-        if roll < 0.03:
-            target.symlink_to(str(random.choice(["nowhere", "/dev/zero", str(target), str(path)])))
-        elif roll < 0.04:
-            os.mkfifo(target)
-        else:
-            target.write_bytes(content)
+        (path / name.replace("/", "_").lstrip(".")).write_bytes(content)
     return path
 
 
-def _png(random: np.random.Generator, path: Path) -> Path:
-    return broken.write(path, {"0_1.png": damage(random, broken.PICTURE)})
-
-
-WRITERS = {"idx": _idx, "tar": _tar, "folder": _folder, "png": _png}
+WRITERS = {"idx": _idx, "tar": _tar, "folder": _folder}
 READERS = dict.fromkeys(WRITERS, files.read_pictures) | {"idx": lambda path: load(path).train}
 
 

@@ -16,19 +16,13 @@ from mnistlib.bench import BATCH, CONTESTANTS, bench, results
 from mnistlib.dataset import sample
 
 
-@pytest.fixture
-def in_this_process(monkeypatch):
-    """Contestants run in threads, on as little as there can be: nothing is started for them."""
+def test_every_contestant_works(tiny, tmp_path, monkeypatch):
+    # in threads of this process, which must stay as it is, on as little as there can be
     monkeypatch.setattr("mnistlib.bench.ProcessPoolExecutor", lambda n, _: ThreadPoolExecutor(n))
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
     monkeypatch.setattr("mnistlib.bench.WARM_UP", 1)
     monkeypatch.setattr("mnistlib.bench.SIDE", 64)
     monkeypatch.setattr(base, "CACHE", base.CACHE)  # contestants that read set their own
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def test_every_contestant_works(tiny, tmp_path, in_this_process):
     frame = bench(tiny, out=tmp_path / "bench.json", batches=2, repetitions=1)
     assert list(frame["name"]) == list(CONTESTANTS)
     assert (frame["seconds"] > 0).all()

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -9,12 +10,6 @@ from mnistlib import base
 from mnistlib.__main__ import main
 from mnistlib.dataset import export, load
 from mnistlib.runs import load_all
-
-
-@pytest.fixture(scope="module")
-def folder(tiny, tmp_path_factory):
-    export(tiny, folder := tmp_path_factory.mktemp("digits"))
-    return folder
 
 
 def test_training_that_was_stopped_goes_on_and_writes_record_weights_and_curves(
@@ -60,9 +55,10 @@ def test_digits_in_a_folder_of_any_name_can_be_trained_on(tiny, tmp_path):
     assert run.dataset["name"].isprintable()
 
 
-def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
+def test_export_and_data_agree_on_the_digits_and_overwrite_nothing_untold(folder, tmp_path, capsys):
     again = tmp_path / "again"
-    assert main(["export", "--data", str(folder), "--out", str(again)]) == 0
+    call = ["export", "--data", str(folder), "--out", str(again)]
+    assert main(call) == 0
     written = [f"wrote {again / name}" for name in ("train.tar", "test.tar")]
     assert capsys.readouterr().out.splitlines() == written
     assert main(["data", "--data", str(again)]) == 0
@@ -75,6 +71,9 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     ]
     assert f"sha256 {data.test.digests[1]} (not MNIST)" in lines[6]
     assert lines[7:] == [f"  class {digit}:     20 training     10 test" for digit in range(10)]
+    assert main(call) == 2
+    assert re.search(r"train\.tar.*already there.*--overwrite", capsys.readouterr().err)
+    assert main([*call, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -82,28 +81,40 @@ def test_export_and_data_agree_on_what_the_digits_are(folder, tmp_path, capsys):
     [
         (["train", "lenet"], "Did you mean 'lenet5'? Valid: lenet5, mlp, lenet5_reg"),
         (["train", "mlp", "--epochs", "-1"], "epochs=-1 is out of range"),
-        (["train", "mlp", "--data", "/nowhere"], "/nowhere"),
-        (["train", "mlp", "--threads", "-2"], "threads=-2 is out of range; give 1 to 1024"),
         (["train", "mlp", "--threads", "0"], "threads=0 is out of range; give 1 to 1024"),
         (["train", "mlp", "--threads", "100000000"], "give 1 to 1024"),
         (["train", "mlp", "--seed", "-1"], "seed=-1 is out of range; give 0 to 4294967295"),
         (["train", "mlp", "--seed", "4294967296"], "give 0 to 4294967295"),
+        (["train", "mlp", "--device", "warp"], "string: warp); try 'cpu'"),
         (["train", "mlp", "--device", "meta"], "device 'meta' is not to be had"),
         (["train", "mlp", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["train", "mlp", "--out", str(base.RUNS)], "holds results on MNIST only"),
         (["report", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
         (["study", "--out", f"{__file__}/x"], "test_cli.py is no folder; give another"),
+        (["study", "--out", str(base.RUNS)], "holds results on MNIST only"),
+        (["study", "--only", "lenet"], "unknown row 'lenet'. Did you mean 'lenet5'? Valid: lenet5"),
+        (["study", "--seeds", "9-0"], "seeds '9-0'"),
+        (["study", "--epochs", "0"], "epochs=0 is out of range"),
+        (["study", "--jobs", "0"], "jobs=0"),
+        (["study", "--scheduler", "foo"], "foo: no scheduler answers"),
+        (["study", "--scheduler", "nonsense://here:1"], "no scheduler answers"),
+        (["study", "--scheduler", "tcp://127.0.0.1:9"], "no scheduler answers"),
         (["data", "--data", "/nowhere"], "/nowhere"),
         (["data", "--data", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
         (["export", "--out", "~nobody-here/x"], "~nobody-here/x: there is no home folder"),
         ([], "the following arguments are required: COMMAND; see python -m mnistlib --help"),
         (["trian"], "invalid choice: 'trian'"),
         (["train", "--epochs", "x"], "'x'; see python -m mnistlib train --help"),
-        (["train", "--seed", "1.5"], "argument --seed: invalid int value: '1.5'"),
         (["study", "--dry-run=false"], "argument --dry-run: ignored explicit argument 'false'"),
         (["train", "--epoks", "3"], "unrecognized arguments: --epoks"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys):
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments, message, folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MNIST_DIR", str(folder))
+    monkeypatch.setattr(base, "OUT", tmp_path)
+    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     try:
         code = main(arguments)
     except SystemExit as stopped:  # by argparse
@@ -160,34 +171,14 @@ def test_a_warning_is_one_line_without_a_source(folder, tmp_path, capsys):
     assert line.startswith(f"mnistlib: warning: record left out: {bad}: no record of a run")
 
 
-def test_training_on_other_digits_keeps_out_of_what_git_keeps(folder, capsys):
-    for out in (base.RUNS, base.ROOT):
-        assert main(["train", "mlp", "--data", str(folder), "--out", str(out)]) == 2
-        assert "holds results on MNIST only" in capsys.readouterr().err
-
-
-def test_export_does_not_overwrite_unless_told(folder, capsys):
-    again = ["export", "--data", str(folder), "--out", str(folder)]
-    assert main(again) == 2
-    assert "train.tar" in (printed := capsys.readouterr().err)
-    assert "--overwrite" in printed
-    assert main([*again, "--overwrite"]) == 0
-
-
-HELP = """import sys
-from mnistlib.__main__ import main
-for command in sys.argv[1:]:
-    try: main([command, "--help"])
-    except SystemExit: pass
-print("loaded:", *sys.modules)"""
-
-
-def test_help_loads_no_slow_library_and_so_answers_at_once():
-    commands = ["report", "train", "study", "data", "export", "bench"]
-    call = [sys.executable, "-c", HELP, *commands]
-    text = subprocess.run(call, capture_output=True, text=True, check=True).stdout
-    assert [name for name in commands if f"usage: python -m mnistlib {name}" not in text] == []
-    loaded = set(text.rpartition("loaded:")[2].split())
+def test_help_loads_no_slow_library_and_so_answers_at_once(capsys):
+    for command in ("report", "train", "study", "data", "export", "bench"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert f"usage: python -m mnistlib {command}" in capsys.readouterr().out
+    call = [sys.executable, "-X", "importtime", "-m", "mnistlib", "train", "--help"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    loaded = set(re.findall(r"\| +(\S+)$", done.stderr, re.M))
     assert "argparse" in loaded
     slow = {"torch", "torchvision", "numpy", "scipy", "pandas", "matplotlib", "papermill"}
     assert loaded & {*slow, "sklearn", "joblib", "dask"} == set()

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -20,13 +19,6 @@ GIVEN = [
     recipe("mlp", epochs=3, optimizer="adamw", learning_rate=0.001),
     recipe("lenet5_reg", epochs=3, dropout=0.2),  # every source of randomness, and averaging
 ]
-
-
-def test_test_batches_are_the_normalised_images_and_nothing_else(tiny):
-    tiny.test.images.setflags(write=False)  # as a worker of a study has them
-    images, labels = (torch.cat(part) for part in zip(*Batches(tiny.test, 30), strict=True))
-    assert torch.equal(images, torch.from_numpy(normalise(tiny.test.images)))
-    assert np.array_equal(labels.numpy(), tiny.test.labels)
 
 
 def test_the_last_batch_holds_what_is_left_but_never_one_image(tiny):
@@ -80,13 +72,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(given, tiny, aside):
     for epoch in (1, 2, 3):
         aside.unlink(missing_ok=True)
         stop_after(epoch, given, tiny, aside)
-        resumed = fit(
-            given,
-            tiny,
-            progress=False,
-            checkpoint=aside,
-            on_epoch=lambda number, values: epochs.append(number),
-        )
+        look = {"on_epoch": lambda number, _: epochs.append(number), "progress": False}
+        resumed = fit(given, tiny, checkpoint=aside, **look)
         assert untimed(resumed) == whole
         assert list(aside.parent.iterdir()) == [aside]  # the record is not saved yet
     assert epochs == [2, 3, 3]

@@ -4,12 +4,9 @@ import gzip
 import socket
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
-from threading import Thread
 
 import broken
 import numpy as np
@@ -20,6 +17,7 @@ from mnistlib import base
 from mnistlib.base import DataError
 from mnistlib.dataset import Digits, download, export, load, source
 from mnistlib.dataset.digits import FILES, dump
+from tests.mirror import served
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 NAMES = list(FILES)
@@ -87,7 +85,7 @@ def test_the_argument_goes_first_then_the_environment_then_data_raw(tmp_path, mo
     assert load(tmp_path / "argument").name == "argument"
 
 
-LINKS = ("link", "links/train-images-idx3-ubyte", "pictures/train/00001_2.png", "classes/0")
+LINKS = ("link", "links/train-images-idx3-ubyte", "classes/0")
 GIVEN = {
     "missing": "is not there",
     "empty": "holds nothing; missing: train digits, test digits",
@@ -96,7 +94,6 @@ GIVEN = {
     "link": "is not there, or a broken link",
     "links": r"train-images-idx3-ubyte \(a broken link\).*missing: train digits",
     "foreign": r"holds mnist\.csv, mnist\.npz, mnist\.zip; missing",
-    "pictures": "00001_2.png: is not there, a broken link",
     "classes": r"holds 0 \(a broken link\); missing",
 }
 
@@ -155,31 +152,6 @@ def test_mnist_in_part_is_an_error_with_a_way_out(as_mnist, raw):
     write_idx(raw, one_pixel_off(as_mnist))
     with pytest.raises(DataError, match=r"raw: t10k-images-idx3-ubyte: not MNIST's.*delete"):
         load()
-
-
-@contextmanager
-def served(answers, status=200, cut=0, asked=None):
-    """A mirror's address; `answers` by path, `cut` bytes short of what it announces."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            if asked is not None:
-                asked.append(self.path[1:])
-            self.send_response(status)
-            body = answers.get(self.path[1:], b"")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) - cut])
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, args=(0.01,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
 
 
 GOOD = {f"{name}.gz": gzip.compress(dump(np.arange(9)), 1) for name in ("images", "labels")}

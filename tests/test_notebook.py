@@ -21,13 +21,9 @@ def names(papermill=None, **values):
 
 def test_good_parameters_come_back_in_their_final_form(tmp_path):
     paths = {"PAPERMILL_INPUT_PATH": "a\nx = 1", "PAPERMILL_OUTPUT_PATH": "b"}  # --inject-paths
-    given = check(
-        names({"model": "mlp", **paths}, model="mlp", epochs=3, runs="new", out="", x=1),
-        model=find,
-        epochs=whole(),
-        runs=folder(),
-        out=folder(tmp_path),
-    )
+    values = names({"model": "mlp", **paths}, model="mlp", epochs=3, runs="new", out="", x=1)
+    rules = {"model": find, "epochs": whole(), "runs": folder(), "out": folder(tmp_path)}
+    given = check(values, **rules)
     assert vars(given) == {"model": "mlp", "epochs": 3, "runs": Path("new"), "out": tmp_path}
 
 

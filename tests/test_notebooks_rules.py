@@ -30,10 +30,6 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def prose(notebook):
-    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-
-
 def outputs(notebook):
     return [output for cell in code(notebook) for output in cell.outputs]
 
@@ -100,7 +96,7 @@ def test_each_figure_has_alt_text_and_a_caption_below(notebook):
 
 
 def test_its_formulas_can_be_set_and_its_links_lead_somewhere(notebook):
-    for text in prose(notebook):
+    for text in [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]:
         for block, inline in re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", text, re.S):
             TEX.convert_with_local_state(block or inline, displaystyle=bool(block))
         for url in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):

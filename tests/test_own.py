@@ -9,7 +9,6 @@ import papermill
 import pytest
 
 from mnistlib.base import NOTEBOOKS, ROOT
-from mnistlib.dataset import export
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = next(code for code in re.findall(r"```python\n(.*?)```", README, re.S) if "Wide" in code)
@@ -25,13 +24,6 @@ print(plots.title("wide"), len(plots.colours(["lenet5", "wide"])))
 again = study(recipes, seeds=range(5), data=data, folder="out/trials")
 assert [run.key for run in again] == [run.key for run in runs]
 """
-
-
-@pytest.fixture(scope="module")
-def folder(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("digits")
-    export(tiny, folder)
-    return folder
 
 
 def run(code, folder, cwd):

@@ -7,10 +7,9 @@ import pytest
 
 from mnistlib import counting, plan
 from mnistlib.base import ROOT, RUNS
-from mnistlib.claims import judge
 from mnistlib.comparison import WITHIN, by_row, label
-from mnistlib.config import ALL, BASELINE, ORDER, ROWS, recipe
-from mnistlib.plan import CONFIRMATION_SEEDS, RETRIED, candidates, confirm, missing, words
+from mnistlib.config import ALL, ORDER, ROWS, recipe
+from mnistlib.plan import ADDED
 from mnistlib.runs import key, load_all, place
 from tests.test_comparison import run
 
@@ -50,7 +49,7 @@ PLAN = (ROOT / "data" / "plan.md").read_text(encoding="utf-8")
 
 
 def test_the_plan_in_words_is_the_plan_that_runs():
-    found = plan.power([*load_all(RUNS), *load_all(plan.CONFIRMATION_FOLDER)])
+    found = plan.power(load_all(RUNS))
     for row, line in found.iterrows():
         numbers = 100 * line[["difference", "spread", "detectable"]]
         cells = [
@@ -86,50 +85,61 @@ def test_the_plan_is_older_than_the_runs_that_it_asks_for():
 
 def made(name, seed, wrong):
     """A run of a row of the study that misreads the first `wrong` digits."""
-    return replace(run(seed, wrong, epochs=BASELINE.epochs), recipe=ROWS[name])
+    return replace(run(seed, wrong, epochs=ROWS[name].epochs), recipe=ROWS[name])
 
 
 @pytest.fixture
 def runs():
-    """All of the plan: affine is better from each seed, elastic worse, smoothing as good."""
-    gains = dict(zip(RETRIED, (0, None, 4, -4), strict=True))
+    """All that decides the first family: affine is better from each seed, the others as good."""
+    rows = ["lenet5", *plan.FAMILIES[ADDED]]
     return [
-        made(name, seed, 20 + seed % 7 - ((-1) ** seed if gain is None else gain))
-        for name, gain in gains.items()
-        for seed in CONFIRMATION_SEEDS
+        made(name, seed, 40 + seed % 7 + (-1) ** (seed + i) - 9 * (name == "lenet5 + affine"))
+        for i, name in enumerate(rows)
+        for seed in plan.DECIDING
     ]
 
 
-def test_what_is_tried_again_is_what_the_rule_asks_for_from_seeds_that_took_no_part():
-    rows = by_row(load_all(RUNS))
-    assert set(candidates(judge(rows).added)) == set(RETRIED[1:])
-    assert not {run.seed for run in rows["lenet5 + affine"]} & set(CONFIRMATION_SEEDS)
-
-
-def test_it_is_judged_by_the_studys_rule(runs):
-    frame = confirm(runs)
+def test_what_is_there_is_judged_by_the_seeds_that_decide(runs):
+    more = [made("lenet5", 9, 900), made("lenet5 + affine", 9, 0), made("mlp + one-cycle", 30, 5)]
+    study = plan.judge([*more, *runs])
+    assert list(study) == [ADDED]
+    frame = study[ADDED]
+    assert frame.decided.all()
     assert frame["seeds"].eq(20).all()
-    assert frame["verdict"].tolist() == ["baseline", "no evidence", "helps", "hurts"]
-    assert words(frame) == (
-        "Retried from 20 fresh seeds, confirmed to help: affine; "
-        "not confirmed: label smoothing and affine+elastic."
+    assert frame.index[0] == "lenet5"
+    assert frame["verdict"].drop("lenet5 + affine").iloc[1:].isin(["equivalent", "not shown"]).all()
+    affine = frame.loc["lenet5 + affine", ["verdict", "undisputed", "spoilt"]]
+    assert affine.tolist() == ["helps"] * 3
+    assert frame.loc["lenet5 + affine", "late"] == pytest.approx(
+        frame.difference["lenet5 + affine"]
     )
-    assert candidates(frame) == ["lenet5 + affine"]  # elastic's p is as small, but it is worse
+    assert plan.standing(runs).startswith("Judged once, as planned, from 20 seeds")
 
 
-def test_nothing_is_judged_before_all_runs_are_there(runs):
-    assert missing(runs) == 0
-    assert missing(runs[1:]) == 1
-    assert confirm(runs[1:]) is None
-    assert words(None) == "Retried from 20 fresh seeds: not complete yet."
+def test_nothing_is_called_judged_before_all_runs_are_there(runs):
+    explored = [replace(each, seed=each.seed - 30) for each in runs]
+    assert plan.missing(runs) == 0
+    assert plan.missing([*runs[1:], *explored]) == 1
+    assert plan.counted([*runs[1:], *explored]) == explored
+    assert not plan.judge([*runs[1:], *explored])[ADDED].decided.any()
+    assert "of 220 planned runs from fresh seeds, which decide, 219 are there" in plan.standing(
+        runs[1:]
+    )
 
 
-def test_other_seeds_and_rows_do_not_count(runs):
-    more = [*runs, made("lenet5", 9, 900), made("lenet5 + affine", 9, 0), made("mlp", 10, 5)]
-    assert confirm(more).equals(confirm(runs))
+def test_each_family_waits_for_its_own_runs(runs):
+    longer = [
+        made(name, seed, 30)
+        for name in ("lenet5", "lenet5_reg", *plan.FAMILIES[plan.LONGER])
+        for seed in plan.LONGER_SEEDS
+    ]
+    study = plan.judge(longer)
+    assert study[plan.LONGER].decided.all()
+    assert plan.missing(longer, plan.LONGER) == 0
+    assert ADDED not in study
 
 
-def test_the_committed_runs_are_those_of_the_plan():
-    committed = load_all(plan.CONFIRMATION_FOLDER)
-    assert missing(committed) == 0
-    assert len(committed) == len(RETRIED) * len(CONFIRMATION_SEEDS)
+def test_the_exploration_is_what_the_plan_says():
+    rows = by_row(load_all(RUNS))
+    assert {run.seed for run in rows["lenet5 + affine"]} >= set(plan.EXPLORED)
+    assert {run.seed for run in rows["lenet5 + dropout"]} >= set(range(10))

@@ -158,7 +158,7 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
         runs.load_all(tmp_path / "runs")
 
 
-@pytest.mark.parametrize("folder", [".", "validation", "tuning", "confirmation"])
+@pytest.mark.parametrize("folder", [".", "validation", "tuning"])
 def test_the_committed_records_are_all_good(folder):
     assert runs.load_all(RUNS / folder, strict=True)
 

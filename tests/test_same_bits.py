@@ -9,20 +9,13 @@ import pytest
 
 from mnistlib.base import NOTEBOOKS
 from mnistlib.config import recipe
-from mnistlib.dataset import export, load
+from mnistlib.dataset import load
 from mnistlib.runs import load_all
 from mnistlib.study import study
 from mnistlib.train import fit
 from tests.same import untimed
 
 GIVEN = recipe("lenet5_reg", epochs=1)
-
-
-@pytest.fixture(scope="module")
-def folder(tiny, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("digits")
-    export(tiny, folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -103,12 +103,3 @@ def test_a_cluster_without_workers_of_one_thread_is_a_users_mistake(
     monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
     with cluster(processes=False, **options) as client, pytest.raises(UserError, match=message):
         study(RECIPES, SEEDS, tiny, tmp_path, scheduler=client.scheduler.address)
-
-
-@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:9", "127.0.0.1:9"])
-def test_a_scheduler_that_does_not_answer_is_a_users_mistake(
-    scheduler, tiny, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("mnistlib.study.SECONDS_TO_ANSWER", 0.5)
-    with pytest.raises(UserError, match="no scheduler answers"):
-        study(RECIPES, SEEDS, tiny, tmp_path, scheduler=scheduler)

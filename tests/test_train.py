@@ -14,20 +14,11 @@ from mnistlib.dataset import MEAN, STD, normalise
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
 from mnistlib.train import _threads, fit, initial, predict, test, train
-from tests.same import untimed
+from tests.same import DIVERGING
 
 
 def quick(name, **changes):
     return recipe(name, **{"epochs": 2, **changes})
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_equal_seeds_give_bit_identical_runs_whatever_ran_before(tiny, name):
-    first = fit(quick(name), tiny, 1, progress=False)
-    torch.rand(100)
-    other, again = (fit(quick(name), tiny, seed, progress=False) for seed in (2, 1))
-    assert untimed(first) == untimed(again)
-    assert untimed(first).history != untimed(other).history
 
 
 def test_one_run_computes_with_one_thread_and_leaves_the_callers_state_alone(tiny):
@@ -81,9 +72,9 @@ CALM = {"lenet5": {}, "mlp": {}, "lenet5_reg": {"learning_rate": 2e-5}}
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_first_50_steps_of_fit_are_those_of_a_plain_loop(name, tiny, digits):
+def test_the_first_50_steps_of_fit_are_those_of_a_plain_loop(name, tiny, digit_data):
     given = recipe(name, epochs=1, **CALM[name])
-    data = replace(tiny, train=digits.take(np.arange(3_200), "3,200 digits"))
+    data = replace(tiny, train=digit_data.train.take(range(3_200), "3,200 digits"))
     with _threads(1):  # more wait for each other where other work runs
         losses = list(losses_of_a_plain_loop(given, data))
     assert len(losses) == 50
@@ -132,28 +123,14 @@ def test_test_images_are_never_distorted(tiny):
     assert not any(x.numpy().tobytes() in plain for x in next(iter(course.batches))[0])
 
 
-def test_learning_happens(tiny):
-    easy = replace(tiny, test=tiny.train)
-    run = fit(quick("lenet5", epochs=40), easy, 0, progress=False)
-    assert run.accuracy > 0.9
-    assert run.history["train_loss"][-1] < run.history["train_loss"][0] / 2
-
-
 def test_a_loss_that_is_not_finite_stops_with_a_way_out(tiny):
-    # each step multiplies the weights by 1 - 100 * 10: they leave float32 within a few epochs
-    diverging = quick("mlp", epochs=8, learning_rate=100, weight_decay=10)
     with pytest.raises(TrainingError, match=r"stopped in epoch \d: training loss .* try a tenth"):
-        fit(diverging, tiny, 0, progress=False)
+        fit(DIVERGING, tiny, 0, progress=False)
 
 
 def test_a_model_of_another_shape_is_a_users_mistake(tiny):
     with pytest.raises(UserError, match=r"not that of the recipe \(.*give initial\(recipe, seed\)"):
         fit(quick("mlp"), tiny, model=initial(quick("lenet5"), 0), progress=False)
-
-
-def test_a_device_that_is_not_there_is_a_clear_error(tiny):
-    with pytest.raises(UserError, match=r"'warp'.*try 'cpu'"):
-        fit(quick("mlp"), tiny, device="warp", progress=False)
 
 
 class Fixed(nn.Module):
@@ -185,17 +162,6 @@ def test_both_loops_average_over_images_also_with_a_ragged_last_batch(loader, re
         assert test(model, loader, "cpu", criterion) == wanted
 
 
-def test_training_steps_once_a_batch_on_that_batch_alone(loader):
-    model, twin = Fixed(), Fixed()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    train(model, loader, "cpu", nn.CrossEntropyLoss(), optimizer)
-    for images, labels in loader:
-        loss = nn.functional.cross_entropy(twin(images), labels)
-        (gradient,) = torch.autograd.grad(loss, twin.parameters())
-        twin.logits.data -= 0.5 * gradient
-    assert torch.allclose(model.logits, twin.logits)
-
-
 def test_testing_changes_nothing_and_switches_dropout_off(loader):
     model = RegularizedLeNet5(dropout=0.5).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -220,16 +186,12 @@ def test_predictions_are_probabilities_in_the_digits_order(tiny):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10])
-@pytest.mark.parametrize("kind", ["one-hot", "probabilities"])
-def test_labels_as_rows_are_compared_row_by_row(n, kind):
+def test_labels_as_probabilities_are_compared_row_by_row(n):
     classes = torch.arange(n) % 10
-    rows = nn.functional.one_hot(classes, 10).float()
-    labels = rows if kind == "one-hot" else 0.9 * rows + 0.01
+    labels = 0.9 * nn.functional.one_hot(classes, 10).float() + 0.01
     batches = [(torch.zeros(n, 1, 28, 28), labels)]
     _, accuracy = test(Fixed(), batches, "cpu", nn.CrossEntropyLoss())
     assert accuracy == (classes == 9).float().mean()
-    still = torch.optim.SGD((model := Fixed()).parameters(), lr=0.0)
-    assert train(model, batches, "cpu", nn.CrossEntropyLoss(), still)[1] == accuracy
 
 
 def agreeable(logits, labels):

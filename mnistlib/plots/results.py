@@ -14,7 +14,12 @@ from mnistlib.plots.style import BLUE, MUTED, beside, colours, interval, percent
 History = Mapping[str, Sequence[float]]
 LEAST_ERROR = 1e-4  # what lies below it is drawn there, on a logarithmic axis
 ENOUGH_TO_ZOOM = 5  # epochs; with fewer the first one is a large part of the curve
-VERDICTS = {"helps": (BLUE, "o"), "hurts": (style.VERMILLION, "X"), "no evidence": (MUTED, "D")}
+VERDICTS = {  # colour and marker
+    "helps": (BLUE, "o"),
+    "hurts": (style.VERMILLION, "X"),
+    "equivalent": (MUTED, "s"),
+    "not shown": (MUTED, "D"),
+}
 NARROW = 0.08  # of the axis: a segment below this has no room for its name
 
 

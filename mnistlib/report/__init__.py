@@ -12,9 +12,8 @@ import nbformat
 
 from mnistlib import base, plan
 from mnistlib.base import DataError, UserError, expanded, expect_writable, write_bytes
-from mnistlib.claims import family_words, judge
-from mnistlib.comparison import by_row
-from mnistlib.config import MODELS, TITLES
+from mnistlib.claims import family_words, techniques
+from mnistlib.config import TITLES
 from mnistlib.dataset import load
 from mnistlib.execution import Page, run
 from mnistlib.report import book
@@ -127,10 +126,8 @@ def refresh(names: Sequence[str] = ()) -> None:
 def readme(text: str) -> str:
     """README.md with what stands between its marks written anew from the records in git."""
     runs = load_all(base.RUNS, strict=True)
-    study = judge(by_row(runs, needed=MODELS))
-    alone = family_words("Added to LeNet-5 alone", study.added)
-    again = load_all(plan.CONFIRMATION_FOLDER, strict=True)
-    second = plan.words(plan.confirm(again))
-    table = book.headline_table(runs)
-    results = f"{START}\n{table}\n\n{alone} {second}\n{END}"
+    added = plan.judge(runs)[plan.ADDED]
+    words = family_words("Added to LeNet-5 alone", techniques(added))
+    table = book.headline_table(plan.counted(runs))
+    results = f"{START}\n{table}\n\n{words} {plan.standing(runs)}\n{END}"
     return re.sub(f"{START}.*{END}", lambda _: results, text, flags=re.S)
