@@ -32,10 +32,8 @@ def technique(name: str, **values: object) -> Callable[[Callable], Callable]:
     adds a function of (images, labels, generator), called for each training batch: images float32
     [b, 1, 28, 28] in [0, 1], before normalisation, 0 is black; labels int64 [b]. It returns images
     of that shape, and draws all its chance from the generator, which lives on their device. A
-    further parameter `distortion` gets the recipe's value.
-
-    Raises:
-        UserError: the name is that of one of the report's techniques.
+    further parameter `distortion` gets the recipe's value. UserError where the name is that of one
+    of the report's techniques.
     """
     if name in TAKEN:
         raise UserError(f"technique {name!r} is there already; give another name")
@@ -54,11 +52,8 @@ def distort(
 ) -> Tensor:
     """What the augmentation named `kind` makes of a batch; "none" leaves it as it is.
 
-    Images, labels, generator as in technique(). `distortion` is how far, relative to Strength's
-    bounds.
-
-    Raises:
-        UserError: no such augmentation, lists the valid names; or it gave images of another shape.
+    Images, labels, generator as in technique(); `distortion` is how far, relative to Strength's
+    bounds. UserError where there is no such augmentation, or it gives images of another shape.
     """
     function = AUGMENTATIONS[pick("augmentation", kind, AUGMENTATIONS)]
     if function is None:
@@ -72,21 +67,13 @@ def distort(
 
 
 class Strength(NamedTuple):
-    """How far a digit may be distorted; each amount is drawn uniformly from ± its bound.
+    """How far a digit may be distorted; each amount is drawn uniformly from ± its bound."""
 
-    Attributes:
-        degrees: rotation.
-        pixels: shift along each axis.
-        scale: relative change of size along each axis.
-        shear: horizontal shift per unit of height.
-        elastic: standard deviation of a pixel's elastic displacement, in pixels.
-    """
-
-    degrees: float = 12.0
-    pixels: float = 2.0
-    scale: float = 0.12
-    shear: float = 0.1
-    elastic: float = 0.6
+    degrees: float = 12.0  # rotation
+    pixels: float = 2.0  # shift along each axis
+    scale: float = 0.12  # relative change of size along each axis
+    shear: float = 0.1  # horizontal shift per unit of height
+    elastic: float = 0.6  # standard deviation of a pixel's elastic displacement, in pixels
 
     def times(self, factor: float) -> "Strength":
         """All bounds multiplied by `factor`."""
@@ -103,9 +90,7 @@ def affine(images: Tensor, labels: Tensor, generator: Generator, distortion: flo
 
 
 @technique("affine+elastic", distortion=1.0)
-def affine_elastic(
-    images: Tensor, labels: Tensor, generator: Generator, distortion: float
-) -> Tensor:
+def elastic(images: Tensor, labels: Tensor, generator: Generator, distortion: float) -> Tensor:
     """affine(), and each pixel moved by a smooth random field."""
     return _move(images, generator, DEFAULT.times(distortion), elastic=True)
 

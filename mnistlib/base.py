@@ -1,8 +1,7 @@
 """What every room uses: where files lie, errors that a user can act on, files written whole."""
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -89,9 +88,8 @@ def expect_writable(folder: Path) -> Path:
 def own_output(out_dir: str | Path, data) -> Path:
     """Return `out_dir` if what these digits make may be written there, in it or in parts of it.
 
-    Raises:
-        UserError: the digits, as from dataset.load, are not MNIST, and something would come to lie
-            in data/runs, data/weights or figures, which hold what git keeps of MNIST.
+    UserError where the digits, as from dataset.load, are not MNIST, and something would come to lie
+    in data/runs, data/weights or figures, which hold what git keeps of MNIST.
     """
     for target in (Path(out_dir) / part for part in ("", "runs", "weights", "figures")):
         kept = any(target.resolve().is_relative_to(place) for place in (RUNS, WEIGHTS, FIGURES))
@@ -101,29 +99,20 @@ def own_output(out_dir: str | Path, data) -> Path:
     return Path(out_dir)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, which takes its place if all goes well.
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Put a file in place in one step, and its folder: a reader sees the old one or the new, whole.
 
-    A reader sees the old file or the new one, whole. Any number of processes, on any number of
-    machines with a shared disk, may write at a time: the last one wins.
-
-    Raises:
-        OSError: the file cannot be written; always names it, also where the disk is full.
+    Any number of processes, on any number of machines with a shared disk, may write at a time: the
+    last one wins. OSError where it cannot be written; that always names the file, also where the
+    disk is full.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.part")
     try:
-        yield temporary
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Put a file in place in one step; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
     return path

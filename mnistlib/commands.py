@@ -27,10 +27,8 @@ USUAL_PACE = 1e-4  # seconds for an image, where no record tells
 def train_one(options: Namespace) -> None:
     """Train, print a line per epoch, and write record, weights and curves below `options.out`.
 
-    A run that was stopped goes on from its last finished epoch.
-
-    Raises:
-        UserError: an option makes no sense, or `out` is where git keeps results on MNIST.
+    A run that was stopped goes on from its last finished epoch. UserError where an option makes no
+    sense, or `out` is where git keeps results on MNIST.
     """
     from mnistlib.stats import wilson  # slow to import, and no study needs it
 
@@ -74,17 +72,15 @@ def _print_epoch(number: int, values: dict) -> None:
 
 
 def _curves(run: runs.Run) -> bytes:
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     from mnistlib import plots
 
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    plots.learning_curves(run.history, axes, run.recipe.model)
+    figure, image = Figure(figsize=(10, 4), layout="constrained"), BytesIO()
+    plots.learning_curves(run.history, figure.subplots(1, 2), run.recipe.model)
     words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
     figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
-    image = BytesIO()
     figure.savefig(image, format="png")
-    plt.close(figure)
     return image.getvalue()
 
 
@@ -107,7 +103,7 @@ def make_study(options: Namespace) -> int:
     try:
         with on_ctrl_c(_stop_quietly):
             for rows, seeds in stages:
-                study(rows, seeds, data, folder, **where)
+                study(rows.values(), seeds, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)
         return 1

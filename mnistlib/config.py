@@ -33,43 +33,26 @@ RANGES = {
 class Recipe:
     """How one model is trained; the defaults are the assignment's.
 
-    Attributes:
-        model, optimizer, schedule, augment, averaging: names in CHOICES; `augment` acts on training
-            batches only, and averaged weights are those that are scored.
-        epochs: passes over the training set; the last one is scored.
-        batch_size: images a step.
-        learning_rate: constant, or the peak of the one-cycle schedule.
-        momentum: of SGD (the first beta of AdamW).
-        nesterov: Nesterov's form of the momentum (SGD only).
-        weight_decay: coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW).
-        label_smoothing: probability mass spread over all classes, 0 to 1.
-        dropout: probability of dropping a unit of lenet5_reg's two hidden fully connected layers.
-        distortion: how far `augment` distorts, relative to augment.Strength's bounds.
-        ema_decay: share of the old average that each step keeps (averaging "ema" only).
-        batch_norm: whether lenet5_reg normalises; the other models never do.
-        widths: of the MLP's hidden layers, such as "58-166-36"; no other model uses it.
-
-    Raises:
-        UserError: a value is not of the stated type or range.
+    UserError where a value is not of its type, not in CHOICES, or out of RANGES.
     """
 
     model: str = "lenet5"
-    epochs: int = 30
-    batch_size: int = 64
+    epochs: int = 30  # passes over the training set; the last one is scored
+    batch_size: int = 64  # images a step
     optimizer: str = "sgd"
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
+    learning_rate: float = 0.01  # constant, or the peak of the one-cycle schedule
+    momentum: float = 0.9  # of SGD; the first beta of AdamW
+    nesterov: bool = False  # Nesterov's form of the momentum (SGD only)
+    weight_decay: float = 0.0  # coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW)
     schedule: str = "constant"
-    label_smoothing: float = 0.0
-    dropout: float = 0.0
-    augment: str = "none"
-    distortion: float = 1.0
-    averaging: str = "none"
-    ema_decay: float = 0.998
-    batch_norm: bool = True
-    widths: str = "-".join(map(str, MLP_WIDTHS))
+    label_smoothing: float = 0.0  # probability mass spread over all classes
+    dropout: float = 0.0  # probability of dropping a unit of lenet5_reg's two hidden dense layers
+    augment: str = "none"  # acts on training batches only
+    distortion: float = 1.0  # how far `augment` distorts, relative to augment.Strength's bounds
+    averaging: str = "none"  # averaged weights are those that are scored
+    ema_decay: float = 0.998  # share of the old average that each step keeps (averaging "ema" only)
+    batch_norm: bool = True  # whether lenet5_reg normalises; the other models never do
+    widths: str = "-".join(map(str, MLP_WIDTHS))  # "58-166-36": of the MLP's hidden layers only
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -146,16 +129,11 @@ ROWS: dict[str, Recipe] = {  # of the study
 
 
 def recipe(name: str, technique: str = "", **changes: object) -> Recipe:
-    """The named recipe, with a technique added and with some values changed.
+    """The named recipe, with a technique of TECHNIQUES added and with some values changed.
 
-    Args:
-        name: a name in RECIPES; or a registered network, or "package.module:Class", which are
-            trained as the assignment asks.
-        technique: a name in TECHNIQUES.
-        changes: values of a Recipe.
-
-    Raises:
-        UserError: no such recipe, no such value, or a value out of range; lists the valid names.
+    `name` is one in RECIPES; or a registered network, or "package.module:Class", which are trained
+    as the assignment asks. UserError for a name, a technique or a value that is not there, which
+    lists the valid ones, and for a value out of range.
     """
     for change in changes:
         pick("recipe value", change, [field.name for field in fields(Recipe)])
@@ -187,9 +165,7 @@ def row_name(recipe: Recipe) -> str:
     for base, values in bases.items():
         for name, change in TECHNIQUES.items():
             known.setdefault(f"{base} + {name}", replace(values, **change))
-    name = named(recipe, known)
-    if name and known[name].epochs == recipe.epochs:
-        return name
-    near = name or min(bases, key=lambda base: len(differences(bases[base], recipe)))
-    changed = differences(known[near], recipe)
-    return f"{near} ({', '.join(f'{k}={new}' for k, (_, new) in changed.items())})"
+    nearest = min(bases, key=lambda base: len(differences(bases[base], recipe)))
+    near = named(recipe, known) or nearest
+    changed = [f"{k}={new}" for k, (_, new) in differences(known[near], recipe).items()]
+    return f"{near} ({', '.join(changed)})" if changed else near

@@ -29,7 +29,7 @@ class Batches:
 
     Iterating yields (images float32 [b, 1, 28, 28] normalised, labels int64 [b]); the last batch
     holds what is left, never a single image. With `order` each pass is a new permutation drawn
-    from it; with `augment` each batch goes through that technique, by draws from `chance`.
+    from it; `augment` gets each batch, images in [0, 1] and labels, before it is normalised.
     """
 
     def __init__(
@@ -38,9 +38,7 @@ class Batches:
         batch_size: int,
         device: torch.device | str = "cpu",
         order: Generator | None = None,
-        augment: str = "none",
-        chance: Generator | None = None,
-        distortion: float = 1.0,
+        augment: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         self.images = torch.tensor(digits.images, device=device).unsqueeze(1)  # [n, 1, 28, 28]
         self.labels = torch.tensor(digits.labels, device=device)
@@ -48,8 +46,7 @@ class Batches:
         # where one batch ends and the next begins; an image left over alone goes into the batch
         # before, since batch norm needs two
         self.bounds = list(range(batch_size, len(self.labels) - 1, batch_size))
-        self.order, self.chance = order, chance
-        self.augment, self.distortion = augment, distortion
+        self.order, self.augment = order, augment
 
     def __len__(self) -> int:
         return len(self.bounds) + 1
@@ -59,23 +56,23 @@ class Batches:
         # drawn on the CPU so that a seed means the same order on every device
         index = torch.arange(n) if self.order is None else torch.randperm(n, generator=self.order)
         for part in index.to(self.labels.device).tensor_split(self.bounds):
-            labels = self.labels[part]
-            yield self._prepare(self.images.index_select(0, part), labels), labels
-
-    def _prepare(self, images: Tensor, labels: Tensor) -> Tensor:
-        if self.augment == "none":
-            # index_select takes a fifth of the time of table[images] and gives the same values
-            return self.table.index_select(0, images.flatten().int()).view_as(images)
-        x = images.float().div_(255)  # in [0, 1]: the distortion brings in 0 for black
-        return distort(x, labels, self.augment, self.chance, self.distortion).sub(MEAN).div_(STD)
+            images, labels = self.images.index_select(0, part), self.labels[part]
+            if self.augment is not None:
+                x = self.augment(images.float().div_(255), labels).sub(MEAN).div_(STD)
+            else:  # a fifth of the time of table[images], for the same values
+                x = self.table.index_select(0, images.flatten().int()).view_as(images)
+            yield x, labels
 
 
-def training_batches(recipe: Recipe, digits: Digits, seed: int, device) -> Batches:
-    """The batches that fit() trains on, with their own streams for order and distortion."""
+def generators(seed: int, device: torch.device) -> dict[str, Generator]:
+    """A run's sources of chance, each with a stream of its own; dropout's is torch's global one."""
+    dropout = torch.default_generator
+    if device.type == "cuda":
+        dropout = torch.cuda.default_generators[device.index or 0]
+    torch.manual_seed(stream(seed, "dropout"))
     order = Generator().manual_seed(stream(seed, "order"))
-    chance = Generator(device).manual_seed(stream(seed, "distortion"))
-    how = recipe.augment, chance, recipe.distortion
-    return Batches(digits, recipe.batch_size, device, order, *how)
+    distortion = Generator(device).manual_seed(stream(seed, "distortion"))
+    return {"order": order, "distortion": distortion, "dropout": dropout}
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
@@ -99,11 +96,17 @@ class Course:
         # the batch is the outer and the channel the inner dimension: what the kernels like best
         self.model = model.to(device=device, memory_format=torch.channels_last)
         self.device = device
-        self.batches = training_batches(recipe, data.train, seed, device)
+        self.chance = generators(seed, device)
+        augment = None
+        if recipe.augment != "none":
+            how = {"generator": self.chance["distortion"], "distortion": recipe.distortion}
+            augment = partial(distort, kind=recipe.augment, **how)
+        order = self.chance["order"]
+        self.batches = Batches(data.train, recipe.batch_size, device, order, augment)
         self.tests = Batches(data.test, TEST_BATCH, device)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.optimizer = make_optimizer(recipe, model)
-        self.schedule = self.average = None
+        self.schedule = None
         if recipe.schedule == "one-cycle":
             # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
             how = recipe.learning_rate, recipe.epochs * len(self.batches)
@@ -111,11 +114,9 @@ class Course:
         self.scored = self.model  # what is tested: the averaged network, if the recipe averages
         self.parts = {"model": self.model}
         if recipe.averaging == "ema":  # of weights and of batch norm's statistics
-            average = get_ema_multi_avg_fn(recipe.ema_decay)
-            self.average = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-            self.scored = self.average.module
-            self.parts["average"] = self.average
-        torch.manual_seed(stream(seed, "dropout"))
+            rule = get_ema_multi_avg_fn(recipe.ema_decay)
+            average = AveragedModel(model, multi_avg_fn=rule, use_buffers=True)
+            self.scored, self.parts["average"] = average.module, average
 
     def epoch(self, train: Callable, test: Callable, advance: Callable[[int], object]) -> dict:
         """Train and test once by the assignment's two loops: a value for each of CURVES.
@@ -131,8 +132,8 @@ class Course:
     def _after_step(self, advance: Callable[[int], object], size: int) -> None:
         if self.schedule is not None:
             self.schedule.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+        if "average" in self.parts:
+            self.parts["average"].update_parameters(self.model)
         advance(size)
 
     def finish(self) -> nn.Module:
@@ -146,7 +147,7 @@ class Course:
         `about` says what must be equal for the run to go on: its key, and what its bits depend on.
         """
         optimizer = self.optimizer.state_dict()
-        tensors = {f"random.{name}": g.get_state() for name, g in self._generators().items()}
+        tensors = {f"random.{name}": g.get_state() for name, g in self.chance.items()}
         for part, module in self.parts.items():
             tensors |= {f"{part}.{name}": tensor for name, tensor in module.state_dict().items()}
         for index, values in optimizer["state"].items():
@@ -179,7 +180,7 @@ class Course:
     def _restore(self, tensors: dict[str, Tensor], state: dict) -> None:
         for part, module in self.parts.items():
             module.load_state_dict(_below(part, tensors))
-        for name, generator in self._generators().items():
+        for name, generator in self.chance.items():
             generator.set_state(tensors[f"random.{name}"])
         indices = [index for group in state["groups"] for index in group["params"]]
         moments = {index: _below(f"optimizer.{index}", tensors) for index in indices}
@@ -190,12 +191,6 @@ class Course:
                     values[name] = torch.empty_like(parameter).copy_(tensor)
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
-
-    def _generators(self) -> dict[str, Generator]:
-        dropout = torch.default_generator
-        if self.device.type == "cuda":
-            dropout = torch.cuda.default_generators[self.device.index or 0]
-        return {"order": self.batches.order, "distortion": self.batches.chance, "dropout": dropout}
 
 
 def _below(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

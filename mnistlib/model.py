@@ -29,10 +29,8 @@ def register(name: str, title: str | None = None) -> Callable[[type], type]:
     """Class decorator: make a network known by `name` to recipes, studies, tables and figures.
 
     The network takes images float32 [b, 1, 28, 28], normalised, and returns logits [b, 10]. Values
-    of the recipe that its constructor names, such as `dropout`, are handed to it.
-
-    Raises:
-        UserError: the name is not of small letters, digits and underscores, or another's already.
+    of the recipe that its constructor names, such as `dropout`, are handed to it. UserError where
+    the name is not of small letters, digits and underscores, or another's already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise UserError(f"model name {name!r}; give small letters, digits and _, such as 'wide'")
@@ -50,8 +48,7 @@ def register(name: str, title: str | None = None) -> Callable[[type], type]:
 def find(name: str) -> str:
     """The name of a registered network; "package.module:Class" is imported, and registered.
 
-    Raises:
-        UserError: there is no such network; lists the valid names, or says what the import said.
+    UserError where there is none; it lists the valid names, or says what the import said.
     """
     module, colon, attribute = str(name).partition(":")
     if not colon:
@@ -70,10 +67,8 @@ def find(name: str) -> str:
 def build(name: str, **values: object) -> nn.Module:
     """A new network by its name, initialised from torch's global generator.
 
-    Of `values`, those that its constructor names are handed to it.
-
-    Raises:
-        UserError: no such network; lists the valid names.
+    Of `values`, those that its constructor names are handed to it. UserError where there is no
+    such network; it lists the valid names.
     """
     network = NETWORKS[pick("model", name, NETWORKS)]
     wanted = signature(network).parameters
@@ -85,20 +80,6 @@ def count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def pad(images: Tensor) -> Tensor:
-    """Images [b, 1, 28, 28] in a frame of background, two pixels wide: [b, 1, 32, 32].
-
-    The frame has the background's normalised value; a frame of zeros would be a grey one.
-    Images that are 32×32 already come back as they are.
-
-    Raises:
-        UserError: images of another shape.
-    """
-    if _side(images) == 32:
-        return images
-    return F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
-
-
 def _side(images: Tensor) -> int:
     if images.shape[1:] not in ((1, 28, 28), (1, 32, 32)):
         shape = list(images.shape)
@@ -107,10 +88,17 @@ def _side(images: Tensor) -> int:
 
 
 class Pad(nn.Module):
-    """pad() as a layer, so that whoever walks the network meets it."""
+    """Images [b, 1, 28, 28] in a frame of background, two pixels wide: [b, 1, 32, 32].
+
+    The frame has the background's normalised value; a frame of zeros would be a grey one.
+    Images that are 32×32 already come back as they are; UserError for those of another shape.
+    """
 
     def forward(self, images: Tensor) -> Tensor:
-        return pad(images)
+        return images if _side(images) == 32 else F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
+
+
+pad = Pad()
 
 
 @register("lenet5", title="LeNet-5")

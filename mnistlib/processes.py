@@ -17,10 +17,8 @@ def side_by_side(work: Callable, items: Sequence, jobs: int) -> Iterator:
     """Yield work(item) of each item as it is done, `jobs` at a time, each in another process.
 
     Arrays that `work` holds are put into a file once, which all processes map into memory. Closed
-    before its end, this ends what is still running.
-
-    Raises:
-        BrokenProcessPool: a process was lost, such as one that was killed for its memory.
+    before its end, this ends what is still running. BrokenProcessPool where a process was lost,
+    such as one that was killed for its memory.
     """
     parallel = Parallel(
         n_jobs=min(jobs, max(2, len(items))),  # 1 would mean this process itself

@@ -14,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from mnistlib.base import DataError, UserError, write_bytes
+from mnistlib.base import DataError, UserError, shown, write_bytes
 from mnistlib.config import Recipe, differences, row_name
 from mnistlib.dataset.digits import FILES, FINGERPRINT, digest
+from mnistlib.dataset.files import expecting
 
 FORMAT = 1
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "seconds")
@@ -27,41 +28,29 @@ BAD_INPUT = (OSError, ValueError, LookupError, TypeError, AttributeError, Arithm
 
 @dataclass(frozen=True)
 class Run:
-    """What one training run was, did and answered.
+    """What one training run was, did and answered; DataError where its parts do not fit."""
 
-    Attributes:
-        recipe: how the network was trained.
-        seed: governs initial weights, order and distortions alike.
-        dataset: name, n_train, n_test and fingerprint of the digits.
-        history: five lists, one value an epoch: CURVES (losses in nats per image, accuracies as
-            fractions, seconds of training and testing).
-        predictions: the final answer for each test image, one digit each, in the test set's order.
-        mistakes: the label of each image that was misread, by its index in the test set as text;
-            with it a record can be checked, and compared with others, where the digits are not.
-        versions: of Python and torch, and the arithmetic that the processor was asked for.
-        device: the kind of processor, "cpu" or a GPU's name.
-        threads: of torch on the CPU; results depend on it in the last bits.
-    """
-
-    recipe: Recipe
-    seed: int
-    dataset: dict
+    recipe: Recipe  # how the network was trained
+    seed: int  # governs initial weights, order and distortions alike
+    dataset: dict  # name, n_train, n_test and fingerprint of the digits
+    # by CURVES, one value an epoch: losses in nats per image, accuracies as fractions, seconds of
+    # training and testing
     history: dict
-    predictions: str
+    predictions: str  # the final answers, one digit for each test image, in the test set's order
+    # the label of each image that was misread, by its index in the test set as text: with it a
+    # record can be checked, and compared with others, where the digits are not
     mistakes: dict
-    versions: dict
-    device: str
-    threads: int
+    versions: dict  # of Python and torch, and the arithmetic that the processor was asked for
+    device: str  # the kind of processor, "cpu" or a GPU's name
+    threads: int  # of torch on the CPU; results depend on it in the last bits
 
     def __post_init__(self) -> None:
-        lengths = {len(self.history[curve]) for curve in CURVES}
-        if lengths != {self.recipe.epochs}:
-            raise DataError(f"history has {lengths} epochs, expected {self.recipe.epochs}")
+        epochs, n = self.recipe.epochs, self.dataset["n_test"]
         for curve in CURVES:
-            high = 1 if curve.endswith("accuracy") else np.inf
-            if not all(0 <= value <= high and value < np.inf for value in self.history[curve]):
-                raise DataError(f"a value of {curve} is out of range; expected 0 to {high}")
-        n = self.dataset["n_test"]
+            values, high = self.history[curve], 1 if curve.endswith("accuracy") else np.inf
+            good = all(0 <= value <= high and value < np.inf for value in values)
+            if len(values) != epochs or not good:
+                raise DataError(f"{curve} is {shown(values)}, expected {epochs} from 0 to {high}")
         if not re.fullmatch("[0-9]+", self.predictions) or len(self.predictions) != n:
             raise DataError(f"predictions must be a string of {n} digits, one for each test image")
         known = {str(i) for i in range(n)}
@@ -136,9 +125,8 @@ def save(run: Run, folder: str | Path) -> Path:
 def load(path: str | Path) -> Run:
     """Read one run.
 
-    Raises:
-        DataError: it is no record of a run, one of another format or of a model that is not
-            registered, or its content does not fit its key or its accuracy.
+    DataError where it is no record of a run, one of another format or of a model that is not
+    registered, or its content does not fit its key or its accuracy.
     """
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -163,16 +151,14 @@ def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
     """All runs in the rows of `folder`, ordered by model, seed, key; none if there is no folder.
 
     A damaged or foreign file, one of another format, or a second record of the same run is named
-    in a warning and left out.
-
-    Args:
-        strict: raise DataError for such a file instead: where numbers are published.
-
-    Raises:
-        DataError: the folder cannot be read, or see `strict`.
+    in a warning and left out. DataError where the folder cannot be read, and with `strict`, which
+    is for numbers that are published, for such a file as well. What begins with a dot is no record.
     """
-    found: dict[str, tuple[Run, Path]] = {}
-    for path in _records(Path(folder)):
+    folder, found = Path(folder), {}
+    with expecting("a folder of records", folder, "give another"):
+        entries = sorted(folder.iterdir()) if folder.exists() else []
+    beside = [path for path in entries if path.match("[!.]*.json")]
+    for path in [*sorted(folder.glob("*/[!.]*.json")), *beside]:
         try:
             run = load(path)
             if run.key in found:
@@ -183,19 +169,6 @@ def load_all(folder: str | Path, strict: bool = False) -> list[Run]:
                 raise
             warnings.warn(f"record left out: {error}", stacklevel=2)
     return sorted((r for r, _ in found.values()), key=lambda r: (r.recipe.model, r.seed, r.key))
-
-
-def _records(folder: Path) -> list[Path]:
-    """The files that should be records, in a fixed order; what starts with a dot is none yet."""
-    try:
-        entries = sorted(folder.iterdir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        found = f"cannot be read: {error.strerror}"
-        raise DataError(f"{folder}: {found}, expected a folder of records") from error
-    paths = [*sorted(folder.glob("*/*.json")), *entries]
-    return [path for path in paths if path.suffix == ".json" and path.name[0] != "."]
 
 
 def latest(runs: Iterable[Run], model: str) -> Run:
@@ -235,8 +208,7 @@ def save_weights(model: nn.Module, run: Run, path: str | Path) -> Path:
 def load_weights(model: nn.Module, path: str | Path) -> str:
     """Fill a network with the weights in a file; returns the key of the run that made them.
 
-    Raises:
-        DataError: the file is not safetensors, or its weights are not those of this network.
+    DataError where the file is not safetensors, or its weights are not those of this network.
     """
     try:
         tensors, about = read_tensors(path)

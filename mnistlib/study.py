@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -33,16 +33,12 @@ _ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random s
 
 @dataclass(frozen=True)
 class Task:
-    """One run to make: its row's name, what decides it, the key that its record will have.
+    """One run to make."""
 
-    `sent`: networks and techniques, which a worker may not be able to import, by value.
-    """
-
-    name: str
     recipe: Recipe
     seed: int
-    key: str
-    sent: bytes
+    key: str  # that its record will have
+    sent: bytes  # its network and technique by value: a worker may not be able to import them
 
 
 class StudyError(UserError):
@@ -56,7 +52,7 @@ def validation_data(data: DigitData) -> DigitData:
 
 
 def study(
-    recipes: Mapping[str, Recipe] | Iterable[Recipe],
+    recipes: Iterable[Recipe],
     seeds: Iterable[int],
     data: DigitData,
     folder: str | Path,
@@ -73,7 +69,6 @@ def study(
     epoch: a study that was stopped, in whatever way, goes on where it was.
 
     Args:
-        recipes: by the names that messages use, or without names.
         seeds: integers from 0.
         data: workers get the digits once each, not with every run.
         jobs: processes on this machine; by default one for each core.
@@ -82,9 +77,8 @@ def study(
         scheduler: address of a Dask cluster's scheduler, such as "tcp://host:8786".
         progress: show a bar with the number of runs and the time to go.
 
-    Raises:
-        UserError: options make no sense, no cluster answers, `folder` cannot be written to.
-        StudyError: at the end, where runs could not be made.
+    UserError where options make no sense, no cluster answers, or `folder` cannot be written to;
+    StudyError at the end, where runs could not be made.
     """
     wanted = tasks(recipes, seeds, data.fingerprint)
     found = {run.key: run for run in runs.load_all(folder)}
@@ -111,22 +105,23 @@ def _complete(
                 runs.unfinished(folder, key).unlink(missing_ok=True)
                 found[key] = outcome
     if failed:
-        lines = [f"  {t.name}, seed {t.seed}: {failed[t.key]}" for t in missing if t.key in failed]
+        lines = [
+            f"  {row_name(task.recipe)}, seed {task.seed}: {failed[task.key]}"
+            for task in missing
+            if task.key in failed
+        ]
         raise StudyError("\n".join([f"{len(failed)} failed, all other runs are saved:", *lines]))
     return found
 
 
-def tasks(
-    recipes: Mapping[str, Recipe] | Iterable[Recipe], seeds: Iterable[int], fingerprint: str
-) -> list[Task]:
+def tasks(recipes: Iterable[Recipe], seeds: Iterable[int], fingerprint: str) -> list[Task]:
     """Each run once, seed by seed, so that a study that is stopped is a complete smaller one."""
-    named = isinstance(recipes, Mapping)
-    rows = recipes.items() if named else [(row_name(recipe), recipe) for recipe in recipes]
     found: dict[str, Task] = {}
-    sent = cloudpickle.dumps(REGISTERED)
-    for seed, (name, recipe) in product(seeds, rows):
+    for seed, recipe in product(seeds, recipes):
         key = runs.key(recipe, seed, fingerprint)
-        found.setdefault(key, Task(name, recipe, seed, key, sent))
+        names = recipe.model, recipe.model, recipe.augment
+        used = [{name: known[name]} for name, known in zip(names, REGISTERED, strict=True)]
+        found.setdefault(key, Task(recipe, seed, key, cloudpickle.dumps(used)))
     return list(found.values())
 
 
@@ -200,22 +195,18 @@ def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterat
     jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
     if backend == "loky":
         yield partial(_processes, jobs)
-    elif scheduler:
-        with _connect(scheduler) as client:
-            yield partial(_cluster, client)
-    else:
-        from distributed import Client, LocalCluster
+        return
+    from distributed import LocalCluster
 
-        with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-            # any free port, so that two studies may run at a time
-            cluster = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-            )
-        with cluster, Client(cluster, set_as_default=False) as client:
-            yield partial(_cluster, client)
+    # any free port, so that two studies may run at a time
+    local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
+        cluster = nullcontext(scheduler) if scheduler else LocalCluster(**local)
+    with cluster as address, _connect(address) as client:
+        yield partial(_cluster, client)
 
 
-def _connect(scheduler: str):
+def _connect(scheduler):
     """A distributed.Client whose workers have one thread each: torch has one random state each."""
     from distributed import Client
 

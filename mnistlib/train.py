@@ -41,8 +41,7 @@ def train(model, trn_loader, device, criterion, optimizer, after_step=None):
         acc: accuracy over the same images, as a fraction from 0 to 1, not in percent, each image
             judged just before its step.
 
-    Raises:
-        UserError: the loader is empty, or labels are of another form.
+    UserError where the loader is empty, or labels are of another form.
     """
     model.train()
     tally = _Tally(criterion)
@@ -123,11 +122,7 @@ def initial(recipe: Recipe, seed: int) -> nn.Module:
 
 
 def pick_device(device: str = "auto") -> torch.device:
-    """The named device, or with "auto" a GPU if there is one.
-
-    Raises:
-        UserError: the device is not known or not there.
-    """
+    """The named device, or with "auto" a GPU if there is one; UserError where it is not there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -183,9 +178,8 @@ def fit(
         checkpoint: a file that keeps the state after each epoch, and from which the run goes on to
             the same bits. It stays until the caller, with the record saved, deletes it.
 
-    Raises:
-        TrainingError: the loss is no longer finite.
-        UserError: the device is not there, or the model is not of the recipe's shape.
+    TrainingError where the loss is no longer finite; UserError where the device is not there, or
+    the model is not of the recipe's shape.
     """
     device = pick_device(device)
     with _threads(threads), torch.random.fork_rng():

@@ -1,10 +1,13 @@
 """Batches, and runs that are put aside and taken up again."""
 
+from functools import partial
+
 import pytest
 import torch
 from safetensors import safe_open
 from torch import Generator
 
+from mnistlib.augment import distort
 from mnistlib.config import recipe
 from mnistlib.course import Batches
 from mnistlib.dataset import normalise
@@ -38,8 +41,8 @@ def test_each_pass_is_a_new_permutation_that_keeps_images_with_their_labels(tiny
 
 
 def test_distortion_changes_training_images_anew_in_each_pass(tiny):
-    streams = {"order": None, "augment": "affine", "chance": Generator().manual_seed(0)}
-    batches = Batches(tiny.train, 200, **streams)
+    augment = partial(distort, kind="affine", generator=Generator().manual_seed(0))
+    batches = Batches(tiny.train, 200, augment=augment)
     first, second = (next(iter(batches))[0] for _ in range(2))
     plain = torch.from_numpy(normalise(tiny.train.images))
     assert not torch.equal(first, second)

@@ -9,7 +9,7 @@ import broken
 import numpy as np
 import pytest
 
-from mnistlib.base import DataError, UserError
+from mnistlib.base import UserError
 from mnistlib.dataset import MNIST, export, files, load
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -131,5 +131,5 @@ def test_archives_are_replaced_only_when_told_and_only_as_a_whole(tiny, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["test.tar"]
     export(tiny, tmp_path, overwrite=True)
     assert len(load(tmp_path).test) == 100
-    with pytest.raises(DataError, match="a folder to write to"):
+    with pytest.raises(UserError, match=r"test\.tar is no folder; give another"):
         export(tiny, tmp_path / "test.tar")

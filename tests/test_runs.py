@@ -154,7 +154,7 @@ def test_a_record_that_does_not_fit_mnists_labels_is_refused(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(DataError, match="runs: cannot be read: Not a directory, expected a folder"):
+    with pytest.raises(DataError, match="runs: Not a directory, expected a folder"):
         runs.load_all(tmp_path / "runs")
 
 

@@ -3,11 +3,12 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from mnistlib import runs
 from mnistlib.base import UserError
-from mnistlib.config import recipe
+from mnistlib.config import recipe, row_name
 from mnistlib.dataset import DigitData, split
 from mnistlib.study import StudyError, attempt, study, tasks, validation_data
 from mnistlib.train import fit
@@ -49,6 +50,11 @@ def test_a_record_that_cannot_be_saved_costs_no_epoch(tiny, tmp_path, monkeypatc
     assert study(MLP, [0], tiny, tmp_path, jobs=1, progress=False) == made  # seconds as well
 
 
+def test_a_worker_is_sent_only_what_its_run_uses(tiny):
+    (task,) = tasks([recipe("mlp", technique="affine")], [0], tiny.fingerprint)
+    assert [[*part] for part in cloudpickle.loads(task.sent)] == [["mlp"], ["mlp"], ["affine"]]
+
+
 def test_where_the_studys_folder_is_not_to_be_had_a_worker_puts_nothing_aside(tiny, tmp_path):
     (task,) = tasks(MLP, [0], tiny.fingerprint)
     key, run = attempt(task, tiny, tmp_path / "another machine's")
@@ -84,13 +90,13 @@ def test_neither_a_failed_run_nor_a_killed_worker_costs_another_run(
     jobs, deaths, tiny, tmp_path, capsys
 ):
     digits = KillingDigits(**vars(tiny), folder=tmp_path, deaths=deaths)
-    rows = {"diverging": DIVERGING, "mlp": RECIPES[0], "lenet5": RECIPES[1]}
     with pytest.raises(StudyError) as caught:
-        study(rows, [0, 1], digits, tmp_path / "runs", jobs=jobs, progress=False)
+        study([DIVERGING, *RECIPES], [0, 1], digits, tmp_path / "runs", jobs=jobs, progress=False)
     first, *failed = str(caught.value).splitlines()
     assert first == "2 failed, all other runs are saved:"
     for seed, line in enumerate(failed):
-        assert line.startswith(f"  diverging, seed {seed}: TrainingError: stopped in epoch")
+        start = f"  {row_name(DIVERGING)}, seed {seed}: TrainingError: stopped in epoch"
+        assert line.startswith(start)
     assert ("workers were lost (TerminatedWorkerError" in capsys.readouterr().err) == bool(deaths)
     alone = [fit(given, tiny, seed, progress=False) for given in RECIPES for seed in (0, 1)]
     made = {run.key: untimed(run) for run in runs.load_all(tmp_path / "runs")}

@@ -110,7 +110,7 @@ def test_failed_runs_are_listed_and_make_the_exit_code_1(folder, tmp_path, capsy
     assert main(arguments(folder, tmp_path / "runs", "--seeds", "0", "--jobs", "1")) == 1
     last = capsys.readouterr().err.splitlines()[-2:]
     assert last[0] == "mnistlib: error: 1 failed, all other runs are saved:"
-    assert last[1].startswith("  diverging, seed 0: TrainingError: stopped in epoch")
+    assert re.match(r"  mlp \(epochs=8, .*, seed 0: TrainingError: stopped in epoch", last[1])
     assert [run.recipe for run in load_all(tmp_path / "runs")] == [rows["mlp"]]
 
 

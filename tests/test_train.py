@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from mnistlib.base import TrainingError, UserError
 from mnistlib.config import MODELS, recipe
-from mnistlib.course import Course, training_batches
+from mnistlib.course import Course
 from mnistlib.dataset import MEAN, STD, normalise
 from mnistlib.model import CustomMLP, RegularizedLeNet5
 from mnistlib.runs import CURVES
@@ -46,13 +46,13 @@ def plain(network):
     return nn.Sequential(*convolutions, *dense)
 
 
-def losses_of_a_plain_loop(given, digits):
+def losses_of_a_plain_loop(given, data):
     network = plain(initial(given, 0)).train()
     criterion = nn.CrossEntropyLoss(label_smoothing=given.label_smoothing)
     how = {"momentum": given.momentum, "nesterov": given.nesterov, "fused": False}
     how |= {"lr": given.learning_rate, "weight_decay": given.weight_decay}
     optimizer = torch.optim.SGD(network.parameters(), **how)
-    batches = training_batches(given, digits, 0, "cpu")
+    batches = Course(given, data, 0, initial(given, 0), torch.device("cpu")).batches
     schedule = ConstantLR(optimizer, factor=1)
     if given.schedule == "one-cycle":
         schedule = OneCycleLR(optimizer, given.learning_rate, len(batches), cycle_momentum=False)
@@ -76,7 +76,7 @@ def test_the_first_50_steps_of_fit_are_those_of_a_plain_loop(name, tiny, digit_d
     given = recipe(name, epochs=1, **CALM[name])
     data = replace(tiny, train=digit_data.train.take(range(3_200), "3,200 digits"))
     with _threads(1):  # more wait for each other where other work runs
-        losses = list(losses_of_a_plain_loop(given, data.train))
+        losses = list(losses_of_a_plain_loop(given, data))
     assert len(losses) == 50
     (found,) = fit(given, data, progress=False).history["train_loss"]
     assert found == pytest.approx(np.mean(losses), rel=1e-5)

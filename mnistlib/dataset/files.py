@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mnistlib import base
-from mnistlib.base import DataError, UserError, expanded, replacing, shown, write_bytes
+from mnistlib.base import DataError, UserError, expanded, expect_writable, shown, write_bytes
 from mnistlib.dataset.digits import DigitData, Digits, header
 
 MAX_BYTES = 200_000_000  # of any file, unpacked; MNIST's training pictures take 61 MB as a tar
@@ -203,17 +203,18 @@ def encode(image: np.ndarray) -> bytes:
 
 def export(data: DigitData, folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write train.tar and test.tar, the same for equal digits, to a folder, made if need be; return
-    their paths. UserError where one is there already, DataError where it cannot be written."""
-    parts = {expanded(folder) / f"{part}.tar": getattr(data, part) for part in ("train", "test")}
+    their paths. UserError where one is there already, or the folder cannot be written to."""
+    folder = expect_writable(expanded(folder))
+    parts = {folder / f"{part}.tar": getattr(data, part) for part in ("train", "test")}
     if not overwrite and (there := [str(path) for path in parts if path.exists()]):
         raise UserError(f"{', '.join(there)}: already there; move it, or give --overwrite")
-    with expecting("a folder to write to", folder, "give another"):
-        for path, digits in parts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
-                for i, label in enumerate(tqdm(digits.labels, path.name, disable=None)):
-                    content = encode(digits.images[i])
-                    member = tarfile.TarInfo(f"{i:05}_{label}.png")  # time 0, owner nobody
-                    member.size = len(content)
-                    tar.addfile(member, BytesIO(content))
+    for path, digits in parts.items():
+        content = BytesIO()
+        with tarfile.open(fileobj=content, mode="w") as tar:
+            for i, label in enumerate(tqdm(digits.labels, path.name, disable=None)):
+                picture = encode(digits.images[i])
+                member = tarfile.TarInfo(f"{i:05}_{label}.png")  # time 0, owner nobody
+                member.size = len(picture)
+                tar.addfile(member, BytesIO(picture))
+        write_bytes(path, content.getvalue())
     return list(parts)

@@ -44,7 +44,8 @@ class MNIST(Dataset):
         if callable(train):  # MNIST(data_dir, transform)
             train, transform = transform, train
         if not (transform is None or callable(transform)):
-            raise UserError(f"transform is {transform!r}, expected something to call, or None")
+            found = shown(repr(transform))
+            raise UserError(f"transform is {found}, expected something to call, or None")
         self.digits, self.transform = _read(data_dir, _part(train)), transform
 
     def __len__(self) -> int:
@@ -62,9 +63,10 @@ def _part(train: object) -> str | None:
     """Which split `train` means; None for none in particular."""
     if isinstance(train, bool | np.bool_):
         return "train" if train else "test"
-    if train not in (None, *PREFIX):
-        raise UserError(f'train is {train!r}, expected True or "train", False or "test", or None')
-    return train
+    if train is None or (isinstance(train, str) and train in PREFIX):
+        return train
+    expected = 'True or "train", False or "test", or None'
+    raise UserError(f"train is {shown(repr(train))}, expected {expected}")
 
 
 def _read(data_dir: str | Path | Digits | None, part: str | None) -> Digits:
