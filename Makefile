@@ -17,9 +17,9 @@ report: $(READY) ## run the notebooks and write out/report/index.html
 test: $(READY) ## all that CI checks: lint, format, tests, notebooks
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest -n $(CORES) -m "not alone"
 	$(PY) -m pytest -m alone
-	$(PY) -m pytest -n $(CORES) --dist loadscope --nbval notebooks
+	$(PY) -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder -m "not alone" \
+	  --nbval notebooks/02_train.ipynb notebooks tests  # the longest first
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

@@ -68,15 +68,16 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import describe, load
+    from mnistlib.dataset import load
 
-    facts = describe(load(options.data))
-    print(f"{facts.name}: {facts.n_train:,} training and {facts.n_test:,} test digits")
-    print(f"found in {facts.origin}")
-    print(f"fingerprint {facts.fingerprint}")
-    for name, digest, known in facts.files:
+    data = load(options.data)
+    print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits")
+    print(f"found in {data.origin}")
+    print(f"fingerprint {data.fingerprint}")
+    for name, digest, known in data.files:
         print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
-    for digit, train, test in facts.classes:
+    for digit in range(10):
+        train, test = ((part.labels == digit).sum() for part in (data.train, data.test))
         print(f"  class {digit}: {train:6,} training {test:6,} test")
 
 

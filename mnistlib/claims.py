@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from mnistlib.comparison import BOTH_WAYS, VERDICTS, by_row, label, surplus, which
-from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted, judge
+from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
 Study = Mapping[str, pd.DataFrame]  # families by name, as from plan.judge
@@ -28,9 +28,12 @@ LENET5_1998 = 1 - ERROR_1998
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
-def claims(runs: Sequence[Run]) -> pd.DataFrame:
-    """What the report claims; index: claim, columns: evidence, "supported" or "not supported"."""
-    study = judge(runs)
+def claims(study: Study, runs: Sequence[Run]) -> pd.DataFrame:
+    """What the report claims; index: claim, columns: evidence, "supported" or "not supported".
+
+    Args:
+        study: as from plan.judge, of these runs.
+    """
     found = [*_of_networks(study), *_of_techniques(study), *_of_parts(study, runs)]
     frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
     frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})

@@ -154,7 +154,8 @@ def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.DataFrame:
     if len(set(seeds)) < len(seeds):
         found = f"found {len(seeds)} runs of {len(set(seeds))} seeds"
         raise UserError(f"{name}: {found}; give one a seed")
-    return pd.DataFrame([np.delete(run.correct, without) for run in runs], seeds).astype(np.int8)
+    right = np.array([np.delete(run.correct, without) for run in runs], np.int8)
+    return pd.DataFrame(right, seeds)
 
 
 def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha: float) -> dict:
@@ -192,7 +193,7 @@ def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha
 def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str], base: str) -> dict:
     """What `whole` gains over `base`, less the sum of what `parts` gain, paired by seed.
 
-    Keys: difference (mean, accuracy as a fraction), low, high (95 %, over seeds), p, seeds.
+    Keys: difference (mean, accuracy as a fraction), low, high (95 %, over seeds), seeds.
     """
     right = {
         name: pd.Series({run.seed: int(run.correct.sum()) for run in rows[name]})
@@ -200,14 +201,10 @@ def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str],
     }
     total = sum(right[name] - right[base] for name in parts)
     left = (right[whole] - right[base] - total).dropna().astype(int)
-    images, interval = len(rows[base][0].predictions), stats.sign_flip_interval(left)
-    ends = {"low": interval.low / images, "high": interval.high / images}
-    return {
-        "difference": left.mean() / images,
-        **ends,
-        "p": stats.sign_flip(left),
-        "seeds": len(left),
-    }
+    low, high = stats.sign_flip_interval(left)
+    found = {"difference": left.mean(), "low": low, "high": high}  # in images
+    images = len(rows[base][0].predictions)
+    return {name: value / images for name, value in found.items()} | {"seeds": len(left)}
 
 
 def which(frame: pd.DataFrame, verdict: str) -> str:

@@ -40,11 +40,10 @@ def study():
 @pytest.fixture
 def supported(study, monkeypatch):
     """Which of the claims stand, by the study as it is when called."""
-    more = {"difference": 0.0, "low": -0.001, "high": 0.001, "p": 1.0, "seeds": 10}
-    monkeypatch.setattr(claims, "judge", lambda _: study)
+    more = {"difference": 0.0, "low": -0.001, "high": 0.001, "seeds": 10}
     monkeypatch.setattr(claims, "surplus", lambda *_: more)
     return lambda **change: (
-        more.update(change) or (claims.claims([])["verdict"] == "supported").tolist()
+        more.update(change) or (claims.claims(study, [])["verdict"] == "supported").tolist()
     )
 
 
@@ -80,10 +79,12 @@ def test_gains_add_up_where_the_difference_may_be_none(supported):
 def test_three_must_help_alone(study, supported):
     study[ADDED].loc[[f"lenet5 + {name}" for name in ORDER[2:]], "verdict"] = "not shown"
     assert [i for i, stands in enumerate(supported()) if not stands] == [6, 7]
-    evidence = claims.claims([]).filter(like="At least three", axis=0)["evidence"].item()
+    evidence = claims.claims(study, []).filter(like="At least three", axis=0)["evidence"].item()
     assert evidence.startswith("Added alone, helps: weight decay and dropout; not shown: batch")
     study[ADDED]["verdict"] = "not shown"
-    assert claims.claims([]).filter(like="One run", axis=0)["evidence"].item() == "none helps"
+    assert (
+        claims.claims(study, []).filter(like="One run", axis=0)["evidence"].item() == "none helps"
+    )
 
 
 def test_what_has_no_runs_yet_is_not_claimed(study, supported):

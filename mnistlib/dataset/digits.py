@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -104,18 +103,6 @@ class DigitData:
         name = "sample" if self.fingerprint == SAMPLE else name
         train, test = (replace(getattr(self, part), name=f"{name} {part}") for part in PREFIX)
         return replace(self, train=train, test=test, name=name, is_sample=name == "sample")
-
-
-def describe(data: DigitData) -> SimpleNamespace:
-    """The facts of a data set: name, origin, fingerprint, files, n_train, n_test; and classes, a
-    row each of class, training digits and test digits."""
-    counts = (np.bincount(part.labels, minlength=10).tolist() for part in (data.train, data.test))
-    return SimpleNamespace(
-        **{name: getattr(data, name) for name in ("name", "origin", "fingerprint", "files")},
-        n_train=len(data.train),
-        n_test=len(data.test),
-        classes=list(zip(range(10), *counts, strict=True)),
-    )
 
 
 def normalise(images: np.ndarray) -> np.ndarray:
