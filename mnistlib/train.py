@@ -182,7 +182,8 @@ def fit(
     the model is not of the recipe's shape.
     """
     device = pick_device(device)
-    with _threads(threads), torch.random.fork_rng():
+    repeatable = torch.backends.cudnn.flags(enabled=True, deterministic=True)  # on a GPU; as fast
+    with _threads(threads), torch.random.fork_rng(), repeatable:
         about = _bits_depend_on(recipe, seed, data, device, threads)
         course = Course(recipe, data, seed, _started(model, recipe, seed), device)
         history = _train_epochs(course, recipe, about, progress, on_epoch, checkpoint)
