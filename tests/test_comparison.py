@@ -7,9 +7,7 @@ import pytest
 from mnistlib import stats
 from mnistlib.base import RUNS, DataError, UserError
 from mnistlib.comparison import (
-    ALONE,
     BOTH_WAYS,
-    WITHIN,
     both_ways,
     by_row,
     compare,
@@ -188,7 +186,6 @@ def test_rows_have_names_for_people():
     assert label("lenet5_reg - weight decay") == "all without weight decay"
     assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
     assert len({label(name) for name in ROWS}) == len(ROWS)
-    assert {*ALONE, *WITHIN} <= ROWS.keys()
     assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
 
 

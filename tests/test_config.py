@@ -6,7 +6,6 @@ from mnistlib.base import UserError
 from mnistlib.config import (
     ALL,
     BASELINE,
-    ORDER,
     RECIPES,
     ROWS,
     WITHOUT,
@@ -56,16 +55,6 @@ def test_values_of_the_wrong_type_or_range_are_refused(name):
 def test_a_whole_number_stands_for_a_float_so_that_equal_recipes_are_equal():
     assert asdict(Recipe(weight_decay=0)) == asdict(Recipe(weight_decay=0.0))
     assert isinstance(Recipe(weight_decay=0).weight_decay, float)
-
-
-def test_differences_name_what_differs_and_nothing_else():
-    changed = recipe("lenet5", dropout=0.5, epochs=3)
-    assert differences(BASELINE, changed) == {"epochs": (30, 3), "dropout": (0.0, 0.5)}
-
-
-def test_each_row_is_a_recipe_of_its_own():
-    assert len(set(ROWS.values())) == len(ROWS) == 3 + len(ORDER) + len(WITHOUT) + 5
-    assert {row.epochs for name, row in ROWS.items() if "epochs" not in name} == {30}
 
 
 @pytest.mark.parametrize("name", WITHOUT)

@@ -7,7 +7,7 @@ import pytest
 
 from mnistlib import counting, plan
 from mnistlib.base import ROOT, RUNS
-from mnistlib.comparison import WITHIN, by_row, label
+from mnistlib.comparison import WITHIN, label
 from mnistlib.config import ALL, ORDER, ROWS, recipe
 from mnistlib.plan import ADDED
 from mnistlib.runs import key, load_all, place
@@ -137,9 +137,3 @@ def test_each_family_waits_for_its_own_runs(runs):
     assert study[plan.LONGER].decided.all()
     assert plan.missing(longer, plan.LONGER) == 0
     assert ADDED not in study
-
-
-def test_the_exploration_is_what_the_plan_says():
-    rows = by_row(load_all(RUNS))
-    assert {run.seed for run in rows["lenet5 + affine"]} >= set(plan.EXPLORED)
-    assert {run.seed for run in rows["lenet5 + dropout"]} >= set(range(10))
