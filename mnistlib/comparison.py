@@ -58,12 +58,12 @@ def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Ru
     """The runs of each row of the study, in its order; rows without runs, other runs left out.
 
     Raises:
-        DataError: a row that is `needed` has fewer than two runs.
+        DataError: a row that is `needed` has fewer than three runs.
     """
     found = {name: [run for run in runs if run.recipe == ROWS[name]] for name in ROWS}
-    short = [name for name in needed if len(found[name]) < 2]
+    short = [name for name in needed if len(found[name]) < 3]
     if short:
-        what = f"found {len(runs)} runs, but not two of {', '.join(short)}"
+        what = f"found {len(runs)} runs, but not three of {', '.join(short)}"
         raise DataError(f"{what}; make them with: python -m mnistlib study")
     return {name: those for name, those in found.items() if those}
 

@@ -170,8 +170,9 @@ class Course:
                     if found.get(name) != value:
                         raise ValueError(f"found {name} {found.get(name)!r}, expected {value!r}")
                 state = json.loads(found["state"])
+                history = state["history"]
                 self._restore(tensors, state)
-                return state["history"]
+                return history
             except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]
                 warnings.warn(f"{path}: not used ({reason}); the run starts again", stacklevel=2)

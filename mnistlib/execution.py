@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from hashlib import sha256
+from multiprocessing import current_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +63,8 @@ def _execute(
     notebooks: Path, out: Path, folder: Path, variables: Mapping[str, str], page: Page
 ) -> tuple[str, float, str]:
     """Execute a page's notebook; returns its slug, the seconds and why it stopped, or ""."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
+    if current_process().name != "MainProcess":  # which it is where there is one core
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels greet on standard error
     os.environ.update(variables)
     began, story = time.monotonic(), ""
     source, target = notebooks / f"{page.notebook}.ipynb", out / f"{page.slug}.ipynb"

@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 
 def side_by_side(work: Callable, items: Sequence, jobs: int) -> Iterator:
-    """Yield work(item) of each item as it is done, `jobs` at a time, each in another process.
+    """Yield work(item) of each item as it is done, `jobs` at a time, each in another process; where
+    `jobs` is 1, in this one.
 
     Arrays that `work` holds are put into a file once, which all processes map into memory. Closed
     before its end, this ends what is still running. BrokenProcessPool where a process was lost,
     such as one that was killed for its memory.
     """
     parallel = Parallel(
-        n_jobs=min(jobs, max(2, len(items))),  # 1 would mean this process itself
+        n_jobs=min(jobs, max(2, len(items))),  # a single item too gets a process of its own
         backend="loky",
         return_as="generator_unordered",
         pre_dispatch="all",

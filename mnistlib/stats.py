@@ -7,6 +7,7 @@ over one says nothing about the other; `two_way` is over both.
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -77,11 +78,13 @@ def sign_flip_interval(differences: Sequence[int], level: float = 0.95) -> Inter
     def possible(shift: int) -> bool:
         return sign_flip(fine - shift) > alpha
 
-    middle = round(fine.mean())
-    below, above = range(fine.min() - 1, middle + 1), range(-fine.max() - 1, -middle + 1)
-    low = below[bisect_left(below, True, key=possible)]
-    high = -above[bisect_left(above, True, key=lambda shift: possible(-shift))]
-    return Interval(low / STEPS, high / STEPS)
+    mean = fine.mean()
+    below, above = range(fine.min() - 1, ceil(mean)), range(-fine.max() - 1, ceil(-mean))
+    found = bisect_left(below, True, key=possible)
+    low = below[found] / STEPS if found < len(below) else mean / STEPS
+    found = bisect_left(above, True, key=lambda shift: possible(-shift))
+    high = -above[found] / STEPS if found < len(above) else mean / STEPS
+    return Interval(float(low), float(high))
 
 
 def two_way(differences: np.ndarray) -> Interval:

@@ -189,6 +189,6 @@ def test_rows_have_names_for_people():
     assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
 
 
-def test_a_needed_row_without_two_runs_is_named():
-    with pytest.raises(DataError, match=r"found 0 runs, but not two of lenet5, mlp; make them"):
+def test_a_needed_row_without_three_runs_is_named():
+    with pytest.raises(DataError, match=r"found 0 runs, but not three of lenet5, mlp; make them"):
         by_row([], needed=["lenet5", "mlp"])

@@ -21,7 +21,7 @@ found = load_all("out/trials", strict=True)
 print(sorted({row_name(run.recipe) for run in found}), len(found))
 print(counting.table("wide").loc["total", "parameters"])
 print(plots.title("wide"), len(plots.colours(["lenet5", "wide"])))
-again = study(recipes, seeds=range(5), data=data, folder="out/trials")
+again = study(recipes, seeds=range(8), data=data, folder="out/trials")
 assert [run.key for run in again] == [run.key for run in runs]
 """
 
@@ -52,7 +52,7 @@ def test_readmes_example_runs_as_it_stands(folder, tmp_path):
 
 @pytest.mark.alone
 def test_it_runs_on_dask_workers_to_the_same_bits(folder, tmp_path):
-    short = re.sub(r"(recipe\([^)]*)\)", r"\1, epochs=1)", EXAMPLE).replace("range(5)", "range(2)")
+    short = re.sub(r"(recipe\([^)]*)\)", r"\1, epochs=1)", EXAMPLE).replace("range(8)", "range(2)")
     short = re.sub(r"print\(compare.*", "    print([run.predictions for run in runs])", short)
     short = short.replace("runs = study", 'if __name__ == "__main__":\n    runs = study')
     answers = []

@@ -7,7 +7,7 @@ import pytest
 
 from mnistlib import counting, plan
 from mnistlib.base import ROOT, RUNS
-from mnistlib.comparison import WITHIN, label
+from mnistlib.comparison import WITHIN, headline, label
 from mnistlib.config import ALL, ORDER, ROWS, recipe
 from mnistlib.plan import ADDED
 from mnistlib.runs import key, load_all, place
@@ -41,7 +41,7 @@ def test_every_technique_with_a_value_to_choose_says_over_what_it_was_tuned():
     frame = plan.provenance().set_index("where")
     assert set(plan.TUNED) == set(ORDER)
     assert frame.loc["dropout", ["value", "from"]].tolist() == ["0.25", "tuned over 0.1, 0.25, 0.5"]
-    assert "0.0005, 1; 0.0001, 0.5; 0.001, 1.5" in frame["from"].str.cat()
+    assert "0.0001, 0.5; 0.0005, 1; 0.001, 1.5" in frame["from"].str.cat()
     assert frame.loc["baseline", "value"].tolist() == ["0.01", "0.9"]
 
 
@@ -113,7 +113,11 @@ def test_what_is_there_is_judged_by_the_seeds_that_decide(runs):
     assert frame.loc["lenet5 + affine", "late"] == pytest.approx(
         frame.difference["lenet5 + affine"]
     )
-    assert plan.standing(runs).startswith("Judged once, as planned, from 20 seeds")
+    told = plan.standing([*more, *runs])
+    assert told.startswith("Judged once, as planned, from 20 seeds")
+    assert told.endswith(
+        "exploratory still: the mlp on fair terms, longer training, parts of all together."
+    )
 
 
 def test_nothing_is_called_judged_before_all_runs_are_there(runs):
@@ -122,9 +126,8 @@ def test_nothing_is_called_judged_before_all_runs_are_there(runs):
     assert plan.missing([*runs[1:], *explored]) == 1
     assert plan.counted([*runs[1:], *explored]) == explored
     assert not plan.judge([*runs[1:], *explored])[ADDED].decided.any()
-    assert "of 220 planned runs from fresh seeds, which decide, 219 are there" in plan.standing(
-        runs[1:]
-    )
+    told = plan.standing(runs[1:])
+    assert told.endswith("219 of the 220 runs that will decide are there.")
 
 
 def test_each_family_waits_for_its_own_runs(runs):
@@ -137,3 +140,8 @@ def test_each_family_waits_for_its_own_runs(runs):
     assert study[plan.LONGER].decided.all()
     assert plan.missing(longer, plan.LONGER) == 0
     assert ADDED not in study
+
+
+def test_longer_runs_are_no_part_of_the_headline(runs):
+    longer = [made("lenet5 (epochs=90)", seed, 30) for seed in plan.LONGER_SEEDS]
+    assert headline(plan.counted([*runs, *longer])).equals(headline(plan.counted(runs)))

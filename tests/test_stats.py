@@ -53,6 +53,11 @@ def test_interval_and_p_value_never_contradict_each_other(sample):
     assert (low <= 0 <= high) == (stats.sign_flip(sample) > 0.05)
 
 
+def test_where_nearly_all_differences_are_equal_the_interval_still_holds_the_mean():
+    low, high = stats.sign_flip_interval([0] * 121 + [1] * 6)
+    assert low <= 6 / 127 <= high
+
+
 def test_the_interval_over_seeds_and_digits_covers_both_chances():
     rng, inside = np.random.default_rng(0), []
     for _ in range(300):
