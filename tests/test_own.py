@@ -40,12 +40,12 @@ def run(code, folder, cwd):
 @pytest.mark.alone
 def test_readmes_example_runs_as_it_stands(folder, tmp_path):
     said = run(EXAMPLE + AFTERWARDS, folder, tmp_path)
-    assert "15 runs: 0 found, 15 to make" in said
-    assert "15 runs: 15 found, 0 to make" in said
-    assert "['lenet5', 'lenet5 + cutout', 'wide'] 15" in said
+    assert "24 runs: 0 found, 24 to make" in said
+    assert "24 runs: 24 found, 0 to make" in said
+    assert "['lenet5', 'lenet5 + cutout', 'wide'] 24" in said
     assert f"\n{784 * 140 + 140 + 140 * 10 + 10}\n" in said
     assert "Twice as wide 2" in said
-    assert len(list((tmp_path / "out/trials/lenet5+cutout").glob("seed-0[0-4].json"))) == 5
+    assert len(list((tmp_path / "out/trials/lenet5+cutout").glob("seed-0[0-7].json"))) == 8
     table = [line.split()[0] for line in said.splitlines() if re.match(r"(lenet5|wide) .*\d", line)]
     assert table == ["lenet5", "wide", "lenet5"]
 
