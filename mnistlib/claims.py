@@ -49,13 +49,13 @@ def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
     yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998
     text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
     yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
-    if "mlp + all it can take" in getattr(study.get(FAIRLY), "index", ()):
+    if FAIRLY in study and "mlp + all it can take" in study[FAIRLY].index:
         text = "It does so too when each gets all the regularization that it can take."
         fair = study[FAIRLY].loc["mlp + all it can take"]
         yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts"
     text = "All techniques together (but dropout) improve LeNet-5."
     yield text, gain_words(together), together.verdict == "helps"
-    if "lenet5_reg (epochs=90)" in getattr(study.get(LONGER), "index", ()):
+    if LONGER in study and "lenet5_reg (epochs=90)" in study[LONGER].index:
         longer = study[LONGER].loc["lenet5_reg (epochs=90)"]
         text = "Trained three times as long, all together get better still."
         yield text, gain_words(longer), longer.verdict == "helps"
@@ -86,9 +86,8 @@ def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, boo
         yield text, family_words("Changed", without), (without["verdict"] == "hurts").all()
     parts = [alone for alone, within in BOTH_WAYS.values() if " - " in within]
     more = surplus(by_row(counted(runs)), "lenet5_reg", parts, "lenet5")
-    points = [f"{100 * more[name]:+.2f}" for name in ("difference", "low", "high")]
-    evidence = "together, less the sum of the parts alone: {} points ({} to {}".format(*points)
-    evidence = f"{evidence} over {more['seeds']} seeds)".replace("-", "−")
+    left = points(more["difference"], more["low"], more["high"])
+    evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
     text = "Together the techniques gain less than the sum of what they gain alone."
     yield text, evidence, more["high"] < 0
 

@@ -17,7 +17,7 @@ from mnistlib.base import DataError, UserError, pick
 from mnistlib.config import ORDER, RECIPES, ROWS, TITLES, WITHOUT, Recipe, named, row_name
 from mnistlib.runs import Run, expect_comparable
 
-ALPHA, MARGIN = 0.05, 0.0005  # of p-values; of accuracy, what is surely less is called equivalent
+ALPHA, MARGIN = 0.05, 0.0005  # of p-values; of accuracy, within which rows are equivalent
 VERDICTS = ("helps", "hurts", "equivalent", "not shown")
 RULE = (
     "A recipe *helps* if its test accuracy after the last epoch, paired by seed with that of what "

@@ -56,10 +56,8 @@ FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the valu
 PAIRS = ((1e-4, 0.5), (5e-4, 1.0), (1e-3, 1.5))  # gentler, as first guessed, stronger
 
 EXPLORED, DECIDING, LONGER_SEEDS = range(30), range(30, 50), range(30, 40)
-ADDED, FAIRLY, LONGER, PARTS = (
-    *("Added to LeNet-5, and the MLP", "The MLP on fair terms"),
-    *("Longer training", "Parts of all together"),
-)
+ADDED, FAIRLY = "Added to LeNet-5, and the MLP", "The MLP on fair terms"
+LONGER, PARTS = "Longer training", "Parts of all together"
 FAMILIES: dict[str, dict[str, str]] = {  # each row that is judged, and what it is compared with
     ADDED: dict.fromkeys((*ALONE, "mlp"), "lenet5"),
     FAIRLY: {"mlp + one-cycle": "lenet5 + one-cycle", "mlp + all it can take": "lenet5_reg"},
