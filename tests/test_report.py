@@ -123,7 +123,7 @@ def test_refreshed_notebooks_have_whole_metadata_and_their_figures(made, tmp_pat
 
     monkeypatch.setattr(report, "run", run)
     monkeypatch.setattr(report, "load", lambda: SimpleNamespace(name="MNIST"))
-    for name in ("ROOT", "NOTEBOOKS", "FIGURES"):
+    for name in ("ROOT", "NOTEBOOKS", "FIGURES", "OUT"):
         monkeypatch.setattr(report.base, name, tmp_path)
     monkeypatch.setattr(report, "readme", str.upper)
     (tmp_path / "README.md").write_text("text")

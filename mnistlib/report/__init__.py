@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import nbformat
 
@@ -111,13 +110,13 @@ def refresh(names: Sequence[str] = ()) -> None:
     if (found := load().name) != "MNIST":
         raise DataError(f"found {found}, expected MNIST; set MNIST_DIR to the folder with it")
     names = names or sorted(path.stem for path in folder.glob("*.ipynb"))
-    with TemporaryDirectory() as scratch:
-        out = Path(scratch)
-        if stories := run([Page(name) for name in names], folder, out, folder, _variables(None)):
-            raise UserError("; ".join(stories))
-        for path in out.glob("*.ipynb"):
-            book.save_figures(nbformat.read(path, as_version=4), base.FIGURES)
-            write_bytes(folder / path.name, path.read_bytes())
+    out = base.OUT / "refreshed"  # which keeps what a stopped notebook has come to
+    out.mkdir(parents=True, exist_ok=True)
+    if stories := run([Page(name) for name in names], folder, out, folder, _variables(None)):
+        raise UserError("; ".join(stories))
+    for path in (out / f"{name}.ipynb" for name in names):
+        book.save_figures(nbformat.read(path, as_version=4), base.FIGURES)
+        write_bytes(folder / path.name, path.read_bytes())
     path = base.ROOT / "README.md"
     write_bytes(path, readme(path.read_text(encoding="utf-8")).encode())
 
