@@ -122,8 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", help="such as 10-29, or one (default: 0-9, without other choices the plan's)")
     add("--epochs", type=int, help="instead of the recipes', for trying out")
     add("--jobs", type=int, help="runs at a time here (default: one a core)")
-    add("--backend", choices=("loky", "dask"), help="processes here, or Dask")
-    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://host:8786")
+    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead, as tcp://host:8786")
     add("--dry-run", action="store_true", help="say what would run, and how long")
     add("--out", type=Path, help="of records (data/runs; for other digits or epochs out/runs)")
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +17,6 @@ from mnistlib import base, plan, runs
 from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
-from mnistlib.processes import on_ctrl_c
 from mnistlib.study import StudyError, study
 from mnistlib.train import fit, initial, pick_device
 
@@ -98,12 +97,13 @@ def make_study(options: Namespace) -> int:
     usual = base.RUNS if data.name == "MNIST" and not options.epochs else base.OUT / "runs"
     folder = own_output(options.out or usual, data)
     if options.dry_run:
-        return dry_run(stages, data, folder)
-    where = {name: getattr(options, name) for name in ("jobs", "backend", "scheduler")}
+        dry_run(stages, data, folder)
+        return 0
+    signal.signal(signal.SIGINT, _stop_quietly)
+    where = {name: getattr(options, name) for name in ("jobs", "scheduler")}
     try:
-        with on_ctrl_c(_stop_quietly):
-            for rows, seeds in stages:
-                study(rows.values(), seeds, data, folder, **where)
+        for rows, seeds in stages:
+            study(rows.values(), seeds, data, folder, **where)
     except StudyError as failed:
         print(f"mnistlib: error: {failed}", file=sys.stderr)
         return 1
@@ -136,9 +136,7 @@ def parse_seeds(text: str) -> range:
     return seeds
 
 
-def dry_run(
-    stages: Sequence[tuple[Mapping[str, Recipe], range]], data: DigitData, folder: Path
-) -> int:
+def dry_run(stages: Sequence[tuple[dict, range]], data: DigitData, folder: Path) -> None:
     """Print how many runs of each row are in `folder`, how many are missing, and their time."""
     found, known = ({run.key: run for run in runs.load_all(at)} for at in (folder, base.RUNS))
     seconds = 0.0
@@ -153,4 +151,3 @@ def dry_run(
             paces = [median(run.history["seconds"]) / run.dataset["n_train"] for run in alike]
             seconds += missing * row.epochs * len(data.train) * median(paces or [USUAL_PACE])
     print(f"time: about {tqdm.format_interval(seconds)} of one core")
-    return 0

@@ -6,7 +6,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 
 from joblib import Parallel, delayed
@@ -55,16 +54,3 @@ def belong_to(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def on_ctrl_c(handler: object) -> Iterator[None]:
-    """What Ctrl-C does in here, and in processes that are started in here."""
-    if threading.current_thread() is not threading.main_thread():  # Python sets signals there only
-        yield
-        return
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

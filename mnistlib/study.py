@@ -4,11 +4,10 @@ They are made by processes of this machine (joblib's loky), or by the workers of
 """
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -19,10 +18,10 @@ import joblib
 from tqdm.auto import tqdm
 
 from mnistlib import runs
-from mnistlib.base import DataError, UserError, expect_writable, pick, within
+from mnistlib.base import DataError, UserError, expect_writable, within
 from mnistlib.config import REGISTERED, Recipe, row_name
 from mnistlib.dataset import DigitData, split
-from mnistlib.processes import belong_to, on_ctrl_c, side_by_side
+from mnistlib.processes import side_by_side
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
@@ -58,7 +57,6 @@ def study(
     folder: str | Path,
     *,
     jobs: int | None = None,
-    backend: str | None = None,
     scheduler: str | None = None,
     progress: bool = True,
 ) -> list[runs.Run]:
@@ -71,10 +69,8 @@ def study(
     Args:
         seeds: integers from 0.
         data: workers get the digits once each, not with every run.
-        jobs: processes on this machine; by default one for each core.
-        backend: "loky" (processes of this machine) or "dask"; by default what `scheduler` needs.
-            Dask's own processes import a script again: it needs `if __name__ == "__main__":`.
-        scheduler: address of a Dask cluster's scheduler, such as "tcp://host:8786".
+        jobs: processes of this machine; by default one for each core.
+        scheduler: of a Dask cluster that makes the runs instead, such as "tcp://host:8786".
         progress: show a bar with the number of runs and the time to go.
 
     UserError where options make no sense, no cluster answers, or `folder` cannot be written to;
@@ -85,7 +81,7 @@ def study(
     missing = [task for task in wanted if task.key not in found]
     print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
     if missing:
-        where = backend, jobs, scheduler
+        where = jobs, scheduler
         found |= _complete(missing, data, expect_writable(Path(folder)), where, progress)
     return [found[task.key] for task in wanted]
 
@@ -125,15 +121,12 @@ def tasks(recipes: Iterable[Recipe], seeds: Iterable[int], fingerprint: str) -> 
     return list(found.values())
 
 
-def attempt(task: Task, data: DigitData, folder: Path, parent: int | None = None) -> Outcome:
+def attempt(task: Task, data: DigitData, folder: Path) -> Outcome:
     """Make one run with one thread on the CPU; whatever goes wrong with it is returned.
 
     Where this machine has the study's folder too (a whole path), the run is put aside there after
-    each epoch, and goes on from there when it is made again. `parent` is the process that this one
-    must not outlive, if it is not that process itself.
+    each epoch, and goes on from there when it is made again.
     """
-    if parent is not None:
-        belong_to(parent)
     try:
         for known, sent in zip(REGISTERED, cloudpickle.loads(task.sent), strict=True):
             known.update(sent)
@@ -181,32 +174,24 @@ def _cluster(client, todo: list[Task], data: DigitData, folder: Path) -> Iterato
     from distributed import as_completed
 
     digits = client.scatter(data, broadcast=True, hash=False)  # no shared disk is needed
-    parent = os.getpid() if client.cluster else None  # other machines' outlive the driver
-    made = client.map(attempt, todo, data=digits, parent=parent, folder=folder, pure=False)
+    made = client.map(attempt, todo, data=digits, folder=folder, pure=False)
     return (future.result() for future in as_completed(made, loop=client.loop))
 
 
 @contextmanager
-def pool(backend: str | None, jobs: int | None, scheduler: str | None) -> Iterator[Workers]:
+def pool(jobs: int | None, scheduler: str | None) -> Iterator[Workers]:
     """What makes runs while it is open; or a UserError as study() says."""
-    backend = pick("backend", backend or ("dask" if scheduler else "loky"), ("loky", "dask"))
-    if scheduler and (jobs or backend != "dask"):
-        raise UserError("a scheduler goes with no other backend than dask and without jobs")
-    jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
-    if backend == "loky":
+    if scheduler and jobs:
+        raise UserError("jobs are processes of this machine; give them or a scheduler, not both")
+    if scheduler:
+        with _connect(scheduler) as client:
+            yield partial(_cluster, client)
+    else:
+        jobs = joblib.cpu_count() if jobs is None else within("jobs", jobs, 1, 1024)
         yield partial(_processes, jobs)
-        return
-    from distributed import LocalCluster
-
-    # any free port, so that two studies may run at a time
-    local = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    with on_ctrl_c(signal.SIG_IGN):  # a terminal sends it to workers too; the driver acts
-        cluster = nullcontext(scheduler) if scheduler else LocalCluster(**local)
-    with cluster as address, _connect(address) as client:
-        yield partial(_cluster, client)
 
 
-def _connect(scheduler):
+def _connect(scheduler: str):
     """A distributed.Client whose workers have one thread each: torch has one random state each."""
     from distributed import Client
 

@@ -7,6 +7,7 @@ import sys
 
 import papermill
 import pytest
+from distributed import LocalCluster
 
 from mnistlib.base import NOTEBOOKS, ROOT
 
@@ -53,13 +54,12 @@ def test_readmes_example_runs_as_it_stands(folder, tmp_path):
 @pytest.mark.alone
 def test_it_runs_on_dask_workers_to_the_same_bits(folder, tmp_path):
     short = re.sub(r"(recipe\([^)]*)\)", r"\1, epochs=1)", EXAMPLE).replace("range(8)", "range(2)")
-    short = re.sub(r"print\(compare.*", "    print([run.predictions for run in runs])", short)
-    short = short.replace("runs = study", 'if __name__ == "__main__":\n    runs = study')
-    answers = []
-    for backend in ("loky", "dask"):
-        code = short.replace('folder="out', f'backend="{backend}", jobs=1, folder="{backend}')
-        answers.append(run(code, folder, tmp_path).splitlines()[-1])
-    assert answers[0] == answers[1]
+    short = re.sub(r"print\(compare.*", "print([run.predictions for run in runs])", short)
+    here = run(short.replace('folder="', 'jobs=1, folder="here/'), folder, tmp_path)
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        address = f'scheduler="{cluster.scheduler_address}", folder="there/'
+        there = run(short.replace('folder="', address), folder, tmp_path)
+    assert here.splitlines()[-1] == there.splitlines()[-1]
 
 
 NETS = """

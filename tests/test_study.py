@@ -110,14 +110,6 @@ def test_workers_that_are_killed_again_and_again_are_given_up(tiny, tmp_path, mo
         study(MLP, [0, 1], digits, tmp_path / "runs", jobs=2, progress=False)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"backend": "lokey"}, "Did you mean 'loky'"),
-        ({"backend": "loky", "scheduler": "tcp://a:1"}, "no other backend than dask"),
-        ({"jobs": 2, "scheduler": "tcp://a:1"}, "no other backend than dask"),
-    ],
-)
-def test_options_that_make_no_sense_are_a_users_mistake(options, message, tiny, tmp_path):
-    with pytest.raises(UserError, match=message):
-        study(MLP, [0], tiny, tmp_path, **options)
+def test_jobs_are_of_this_machine(tiny, tmp_path):
+    with pytest.raises(UserError, match="give them or a scheduler, not both"):
+        study(MLP, [0], tiny, tmp_path, jobs=2, scheduler="tcp://a:1")

@@ -81,15 +81,6 @@ def test_a_worker_killed_at_work_changes_no_record(
     assert sorted(run.key for run in load_all(tmp_path)) == sorted(run.key for run in wanted)
 
 
-def test_a_local_cluster_needs_no_scheduler_and_its_only_worker_makes_all_runs(
-    tiny, tmp_path, wanted, monkeypatch
-):
-    monkeypatch.setattr("mnistlib.train.fit", None)  # in this process, not in the worker's
-    with dask.config.set({STARTS_BY: "spawn"}):
-        made = study(RECIPES, SEEDS, tiny, tmp_path, backend="dask", jobs=1, progress=False)
-    assert list(map(untimed, made)) == wanted
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
