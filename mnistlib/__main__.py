@@ -115,7 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, help="instead of the recipe's")
     add("--seed", type=int, default=0, help="of weights, order and distortions")
     add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
-    add("--threads", type=int, default=1, help="of the CPU (default: 1; more give other bits)")
 
     add = _command(commands, _study, "make the runs of data/plan.md that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')

@@ -123,11 +123,8 @@ def measure(name: str, folder: Path, batches: int) -> dict:
 def bench(
     data: DigitData, names=None, out=OUT / "bench.json", batches=200, repetitions=5
 ) -> pd.DataFrame:
-    """Time the named contestants (all for None); print and return results(out).
-
-    Raises:
-        UserError: no such contestant, or `out` is a folder.
-    """
+    """Time the named contestants (all for None); print and return results(out). UserError where
+    there is no such contestant, or `out` is a folder."""
     wanted = {pick("contestant", name, CONTESTANTS) for name in names or CONTESTANTS}
     if Path(out).is_dir():
         raise UserError(f"{out}: a folder, expected the name of a file; add /bench.json to it")

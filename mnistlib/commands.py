@@ -32,7 +32,6 @@ def train_one(options: Namespace) -> None:
     from mnistlib.stats import wilson  # slow to import, and no study needs it
 
     within("seed", options.seed, 0, 2**32 - 1)  # before the digits: mistakes answer at once
-    within("threads", options.threads, 1, 1024)
     pick_device(options.device)
     chosen, out = recipe(options.model, **_changes(options)), expect_writable(options.out)
     data = load(options.data)
@@ -42,9 +41,8 @@ def train_one(options: Namespace) -> None:
     if aside.exists():
         print(f"going on from {aside}")
     model = initial(chosen, options.seed)
-    how = {name: getattr(options, name) for name in ("seed", "device", "threads")}
-    how |= {"on_epoch": _print_epoch, "progress": sys.stderr.isatty()}
-    run = fit(chosen, data, model=model, checkpoint=aside, **how)
+    how = {"on_epoch": _print_epoch, "progress": sys.stderr.isatty(), "device": options.device}
+    run = fit(chosen, data, options.seed, model=model, checkpoint=aside, **how)
     record = runs.save(run, out / "runs")
     stem = f"{record.parent.name}-{record.stem}"
     weights = runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")

@@ -35,11 +35,7 @@ DISPUTED = (947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 678
 
 ALONE = [*(f"lenet5 + {name}" for name in ORDER), "lenet5_reg"]  # with lenet5
 WITHIN = [*(f"lenet5_reg - {name}" for name in WITHOUT), "lenet5_reg + dropout"]  # with lenet5_reg
-BOTH_WAYS: dict[str, tuple[str, str]] = {  # by technique: its row alone, its row within all
-    **{n: (f"lenet5 + {n}", f"lenet5_reg - {n}") for n in ORDER if n in WITHOUT},
-    "affine+elastic": ("lenet5 + affine+elastic", "lenet5_reg - augmentation"),
-    "dropout": ("lenet5 + dropout", "lenet5_reg + dropout"),
-}
+COMBINED = [*(f"lenet5 + {name}" for name in ORDER if name in WITHOUT), "lenet5 + affine+elastic"]
 
 
 def label(row: str) -> str:
@@ -56,10 +52,7 @@ def label(row: str) -> str:
 
 def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Run]]:
     """The runs of each row of the study, in its order; rows without runs, other runs left out.
-
-    Raises:
-        DataError: a row that is `needed` has fewer than three runs.
-    """
+    DataError where a row that is `needed` has fewer than three runs."""
     found = {name: [run for run in runs if run.recipe == ROWS[name]] for name in ROWS}
     short = [name for name in needed if len(found[name]) < 3]
     if short:
@@ -75,9 +68,8 @@ def compare(runs: Mapping[str, Sequence[Run]] | Iterable[Run], baseline: str) ->
         runs: by name; or in a list, where each is called after its recipe, whatever its epochs.
         baseline: the name that all others are compared with.
 
-    Raises:
-        UserError: no such baseline, fewer than 2 shared seeds, two runs of one seed, or runs of
-            different digits or epochs.
+    UserError where there is no such baseline, fewer than 2 seeds are shared, two runs have one
+    seed, or runs differ in digits or epochs.
     """
     rows = runs if isinstance(runs, Mapping) else _grouped(runs)
     pick("baseline", baseline, rows)
@@ -98,7 +90,8 @@ def judged(
     (all that its sign-flip test does not refuse at 5 %, over seeds), both_low, both_high (95 % over
     seeds and digits), p, p_holm, better (how often one run reads more than one of the other row,
     from any two seeds), detectable (the smallest difference shown with 80 % power, at 5 % over the
-    number of comparisons), verdict. Intervals are not corrected for their number.
+    number of comparisons), verdict; late, late_p: difference and corrected p-value of the second
+    outcome, the mean of the last LATE epochs' accuracies. Intervals are not corrected.
 
     Args:
         rows: runs by name.
@@ -110,13 +103,17 @@ def judged(
     right = {name: _right(name, rows[name], list(without)) for name in names}
     compared = [name for name, other in against.items() if name != other]
     alpha = ALPHA / max(1, len(compared))
-    lines = {x: _line(x, right[x], right[y], spoilt, alpha) for x, y in against.items()}
+    lines = {
+        x: _line(x, right[x], right[y], spoilt, alpha) | _late(rows[x], rows[y])
+        for x, y in against.items()
+    }
     frame = pd.DataFrame.from_dict(lines, orient="index")
-    frame.loc[~frame.index.isin(compared), "p"] = np.nan
-    if compared:
-        frame.loc[compared, "p_holm"] = multipletests(frame.loc[compared, "p"], method="holm")[1]
+    itself = ~frame.index.isin(compared)
+    frame.loc[itself, ["p", "p_holm", "late_p"]] = np.nan
+    for column in ("p_holm", "late_p") if compared else ():
+        frame.loc[~itself, column] = multipletests(frame.loc[~itself, column], method="holm")[1]
     shown, better = frame["p_holm"] < ALPHA, frame["difference"] > 0
-    cases = [~frame.index.isin(compared), shown & better, shown, frame.pop("equivalent")]
+    cases = [itself, shown & better, shown, frame.pop("equivalent")]
     frame["verdict"] = np.select(cases, ["baseline", *VERDICTS[:-1]], VERDICTS[-1])
     return frame
 
@@ -126,26 +123,6 @@ def _grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
     for run in runs:
         rows.setdefault(row_name(replace(run.recipe, epochs=Recipe().epochs)), []).append(run)
     return rows
-
-
-def late(rows: Mapping[str, Sequence[Run]], against: Mapping[str, str]) -> pd.DataFrame:
-    """The second outcome of a family: the mean of the last LATE epochs' accuracies.
-
-    Columns: late (mean paired difference, fraction), late_p (by sign flips, corrected by Holm).
-    """
-    totals = {
-        name: pd.Series({r.seed: sum(r.history["test_accuracy"][-LATE:]) for r in rows[name]})
-        for name in {*against, *against.values()}
-    }
-    lines = {}
-    compared = {name: other for name, other in against.items() if name != other}
-    for name, other in compared.items():
-        gains = (totals[name] - totals[other]).dropna()
-        images = np.rint(gains * len(rows[name][0].predictions)).astype(int)
-        lines[name] = [gains.mean() / LATE, stats.sign_flip(images)]
-    frame = pd.DataFrame.from_dict(lines, orient="index", columns=["late", "late_p"])
-    frame["late_p"] = multipletests(frame["late_p"], method="holm")[1]
-    return frame
 
 
 def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.DataFrame:
@@ -182,7 +159,7 @@ def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha
         "both_low": both.low,
         "both_high": both.high,
         "p": stats.sign_flip(a - b),
-        "p_holm": np.nan,
+        "p_holm": stats.sign_flip(a - b),  # corrected by judged()
         # Mann and Whitney's U as a share (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000)
         "better": float(mannwhitneyu(a, b).statistic / len(a) ** 2),
         "detectable": stats.detectable((a - b) / images, len(a), alpha),
@@ -190,19 +167,30 @@ def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha
     }
 
 
+def _late(one: Sequence[Run], other: Sequence[Run]) -> dict:
+    better, worse = (
+        pd.DataFrame({run.seed: run.history["test_accuracy"][-LATE:] for run in runs})
+        for runs in (one, other)
+    )
+    gains = (better - worse).dropna(axis=1)  # [epochs, shared seeds]
+    images = np.rint(gains.sum() * len(one[0].predictions)).astype(int)
+    return {"late": gains.mean(axis=None), "late_p": stats.sign_flip(images)}
+
+
 def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str], base: str) -> dict:
     """What `whole` gains over `base`, less the sum of what `parts` gain, paired by seed.
 
-    Keys: difference (mean, accuracy as a fraction), low, high (95 %, over seeds), seeds.
+    Keys: whole, sum, difference (means over those seeds that all have, accuracy as a fraction),
+    low, high (of the difference: 95 %, over seeds), seeds.
     """
-    right = {
-        name: pd.Series({run.seed: int(run.correct.sum()) for run in rows[name]})
-        for name in (whole, base, *parts)
-    }
-    total = sum(right[name] - right[base] for name in parts)
-    left = (right[whole] - right[base] - total).dropna().astype(int)
-    low, high = stats.sign_flip_interval(left)
-    found = {"difference": left.mean(), "low": low, "high": high}  # in images
+    names = [whole, base, *parts]
+    right = {name: {run.seed: int(run.correct.sum()) for run in rows[name]} for name in names}
+    gains = pd.DataFrame(right).dropna().astype(int)  # [seeds, rows]
+    gains = gains.sub(gains[base], axis=0)
+    total = gains[[*parts]].sum(axis=1)
+    left = gains[whole] - total
+    found = {"whole": gains[whole].mean(), "sum": total.mean(), "difference": left.mean()}
+    found |= stats.sign_flip_interval(left)._asdict()  # all in images
     images = len(rows[base][0].predictions)
     return {name: value / images for name, value in found.items()} | {"seeds": len(left)}
 
@@ -213,54 +201,30 @@ def which(frame: pd.DataFrame, verdict: str) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"
 
 
-def both_ways(
-    alone: pd.DataFrame, within: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]
-) -> pd.DataFrame:
-    """What each technique adds to the baseline, and what it adds to all the others together.
-
-    Columns: alone, alone_low, alone_high, within, within_low, within_high; fractions.
-
-    Args:
-        alone, within: as from compare.
-        pairs: by technique, its row in each; where the second has " - ", it is one without the
-            technique, and its difference counts with the other sign.
-    """
-    lines = {}
-    for technique, (added, other) in pairs.items():
-        one, two = alone.loc[added], within.loc[other]
-        ends = [two.difference, two.low, two.high]
-        ends = [-two.difference, -two.high, -two.low] if " - " in other else ends
-        lines[technique] = [one.difference, one.low, one.high, *ends]
-    names = [f"{what}{end}" for what in ("alone", "within") for end in ("", "_low", "_high")]
-    return pd.DataFrame.from_dict(lines, orient="index", columns=names)
-
-
 def headline(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a model, in the order of config.RECIPES, for the recipes there that have runs.
 
     Columns: model, title, parameters, epochs, n_test, accuracy (mean over seeds, fraction), low,
     high (95 % interval: Student's over seeds, or Wilson's over test images) and over, what it
-    is over: such as "5 seeds" or "10,000 test images".
-
-    Raises:
-        UserError: runs of one model differ in epochs or digits; no mean is taken over them.
+    is over: such as "5 seeds" or "10,000 test images". UserError where runs of one model differ in
+    epochs or digits: no mean is taken over them.
     """
-    found = {name: [run for run in runs if named(run.recipe) == name] for name in RECIPES}
-    return pd.DataFrame([_headline(name, those) for name, those in found.items() if those])
+    rows = {name: [run for run in runs if named(run.recipe) == name] for name in RECIPES}
+    return pd.DataFrame([_headline(name, those) for name, those in rows.items() if those])
 
 
 def _headline(model: str, runs: list[Run]) -> dict:
     expect_comparable({model: runs})
-    one, n = runs[0], len(runs[0].predictions)
-    line = {"model": model, "title": TITLES[model], "epochs": one.recipe.epochs, "n_test": n}
-    line["parameters"] = sum(layer.parameters for layer in counting.derive(model))
+    accuracies, n = [run.accuracy for run in runs], len(runs[0].predictions)
+    interval, over = stats.wilson(int(runs[0].correct.sum()), n), f"{n:,} test images"
     if len(runs) < ENOUGH_SEEDS:
-        interval = stats.wilson(int(one.correct.sum()), n)
-        line |= {"accuracy": one.accuracy, "over": f"{n:,} test images"}
-        return line | interval._asdict()
-    accuracies = [run.accuracy for run in runs]
-    line |= {"accuracy": float(np.mean(accuracies)), "over": f"{len(runs)} seeds"}
-    return line | stats.mean_interval(accuracies)._asdict()
+        accuracies = accuracies[:1]
+    else:
+        interval, over = stats.mean_interval(accuracies), f"{len(runs)} seeds"
+    parameters = sum(layer.parameters for layer in counting.derive(model))
+    line = {"model": model, "title": TITLES[model], "parameters": parameters, "n_test": n}
+    line |= {"epochs": runs[0].recipe.epochs, "accuracy": float(np.mean(accuracies)), "over": over}
+    return line | interval._asdict()
 
 
 def words(row: object) -> str:

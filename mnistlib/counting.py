@@ -42,9 +42,7 @@ def derive(network: nn.Module | str) -> list[Layer]:
 
     Layers are those modules that hold no others, in the order in which they act. One for which
     there is no rule here says so: its parameters are counted as they are, its MACs are None.
-
-    Raises:
-        UserError: no network has that name.
+    UserError where no network has that name.
     """
     network = build(network) if isinstance(network, str) else network
     leaves = ((name, layer) for name, layer in network.named_modules() if not [*layer.children()])

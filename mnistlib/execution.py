@@ -44,10 +44,8 @@ def run(
     """Execute notebooks in this order, as many at a time as this process may use cores.
 
     However this process ends, those that run end with it. Kernels work in `folder`, with these
-    environment variables.
-
-    Returns:
-        A line for each notebook that stopped: its name, the cell and the error.
+    environment variables. Returns a line for each notebook that stopped: its name, the cell and the
+    error.
     """
     stories, work = [], partial(_execute, notebooks, out, folder, variables)
     try:

@@ -32,8 +32,7 @@ def check(namespace: Mapping[str, object], **rules: Rule) -> SimpleNamespace:
         namespace: the notebook's `globals()`.
         rules: one for each parameter, such as whole(): what gets a value and returns it.
 
-    Raises:
-        UserError: papermill was given a name that is no parameter, or a rule refuses a value.
+    UserError where papermill was given a name that is no parameter, or a rule refuses a value.
     """
     injected = [cell for cell in namespace.get("In", []) if cell.startswith("# Parameters")]
     # --inject-paths of papermill sets PAPERMILL_…, which is no mistake
@@ -87,9 +86,6 @@ def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = No
         caption: Markdown; the finding, then n.
         alt: what can be seen, for those who cannot see it.
         save_to: the folder; equal figures give equal bytes.
-
-    Raises:
-        UserError: the name has another form.
     """
     if not NAME.fullmatch(name):
         raise UserError(f"figure name {name!r}: expected one like '02_curves.png'")

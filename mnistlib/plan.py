@@ -14,12 +14,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
-from statsmodels.stats.power import TTestPower
 
-from mnistlib import stats
 from mnistlib.augment import DEFAULT, SMOOTHNESS
 from mnistlib.base import RUNS, UserError
-from mnistlib.comparison import ALONE, ALPHA, DISPUTED, WITHIN, by_row, judged, late
+from mnistlib.comparison import ALONE, DISPUTED, WITHIN, by_row, judged
 from mnistlib.config import (
     ALL,
     BASELINE,
@@ -27,7 +25,6 @@ from mnistlib.config import (
     ONE_CYCLE,
     RECIPES,
     ROWS,
-    TECHNIQUES,
     Recipe,
 )
 from mnistlib.runs import Run
@@ -88,10 +85,7 @@ def tried() -> list[tuple[str, str, Recipe]]:
 
 def trials(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a candidate: technique, values, recipe, seeds, accuracy (mean, validation), chosen.
-
-    Raises:
-        UserError: some candidate has no runs.
-    """
+    UserError where a candidate has no runs."""
     rows = []
     for technique, values, given in tried():
         those = [run for run in runs if run.recipe == given and run.seed in TUNING_SEEDS]
@@ -104,33 +98,23 @@ def trials(runs: Sequence[Run]) -> pd.DataFrame:
     return frame.assign(chosen=frame.index.isin(best))
 
 
-def provenance() -> pd.DataFrame:
-    """One row a hyperparameter, in the order of use: where it acts, its value, where from."""
-    assignment, by_hand, together = "the assignment", "set by hand, not tuned", "all together"
+def untuned() -> pd.DataFrame:
+    """What no trial chose, a row a value, in the order of use: where it acts, what, where from."""
+    by_hand, together = "set by hand, not tuned", "all together"
     bounds = f"{DEFAULT.degrees:g}°, {DEFAULT.pixels:g} px, {100 * DEFAULT.scale:g} %, "
     bounds += f"shear {DEFAULT.shear:g}; elastic {DEFAULT.elastic:g} px"
-    pairs = f"tuned over the pairs {'; '.join(_numbers(*pair) for pair in PAIRS)}"
-    tuned = [
-        (where, name.replace("_", " "), TECHNIQUES[where][name], f"tuned over {_numbers(*values)}")
-        for where, (name, values, _) in TUNED.items()
-        if where != "batch norm"
-    ]
     rows = [
-        ("all rows", "batch size", BASELINE.batch_size, assignment),
+        ("all rows", "batch size", BASELINE.batch_size, "the assignment"),
         ("all rows", "epochs", BASELINE.epochs, "set beforehand, equal for all"),
-        ("baseline", "learning rate, constant", BASELINE.learning_rate, assignment),
-        ("baseline", "momentum", BASELINE.momentum, assignment),
-        *tuned,
+        ("baseline", "momentum", BASELINE.momentum, "the assignment"),
         ("batch norm", "momentum and ε", "0.1, 1e-5", "PyTorch's defaults"),
         ("one-cycle", "share of steps before the peak", 0.3, "PyTorch's default"),
         ("affine, elastic", "bounds at distortion 1", bounds, by_hand),
         ("elastic", "smoothness σ, pixels", SMOOTHNESS, "Simard et al. 2003"),
-        (together, "weight decay, distortion", _numbers(ALL.weight_decay, ALL.distortion), pairs),
         (together, "peak learning rate", ALL.learning_rate, by_hand),
         (together, "label smoothing", ALL.label_smoothing, by_hand),
         (together, "EMA decay", ALL.ema_decay, by_hand),
     ]
-    rows = [(*at, v if isinstance(v, str) else _numbers(v), source) for *at, v, source in rows]
     return pd.DataFrame(rows, columns=["where", "hyperparameter", "value", "from"])
 
 
@@ -139,26 +123,6 @@ def stages() -> list[tuple[list[str], range]]:
     decided = ["lenet5", *FAMILIES[ADDED], *FAMILIES[FAIRLY]]
     first = [(decided, DECIDING[:10]), (decided, DECIDING[10:])]
     return [*first, ([*FAMILIES[LONGER]], LONGER_SEEDS), ([*FAMILIES[PARTS]], DECIDING)]
-
-
-def power(runs: Sequence[Run]) -> pd.DataFrame:
-    """What DECIDING can show of the first family, if its seeds spread as those of EXPLORED do.
-
-    Index: rows; columns: seeds (explored), difference (their mean, accuracy as a fraction), spread
-    (standard deviation of paired differences), detectable (the smallest difference that is shown
-    with 80 % power at 5 % over the number of comparisons, where Holm begins), power (to show a
-    difference as large as the explored one).
-    """
-    family, found = FAMILIES[ADDED], by_row([run for run in runs if run.seed in EXPLORED])
-    alpha, n, lines = ALPHA / len(family), len(DECIDING), {}
-    for row, against in family.items():
-        pairs = pd.DataFrame({x: {r.seed: r.accuracy for r in found[x]} for x in (row, against)})
-        gains = pairs[row].sub(pairs[against]).dropna()
-        mean, spread = gains.mean(), gains.std()
-        chance = TTestPower().power(abs(mean) / spread, n, alpha)
-        lines[row] = [len(gains), mean, spread, stats.detectable(gains, n, alpha), chance]
-    columns = ["seeds", "difference", "spread", "detectable", "power"]
-    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
 
 
 def planned(family: str) -> set[tuple[Recipe, int]]:
@@ -182,8 +146,8 @@ def counted(runs: Sequence[Run], family: str = ADDED) -> list[Run]:
 
 
 def judge(runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
-    """Each family that has runs, by name, as from judged() and late(); what others are compared
-    with in one family comes first.
+    """Each family that has runs, by name, as from judged(); what others are compared with in it
+    comes first.
 
     Further columns: undisputed, spoilt (the verdict without disputed images, and without the seed
     that favours it most) and decided (judged as planned; otherwise exploratory).
@@ -194,7 +158,7 @@ def judge(runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
         there = {row: other for row, other in family.items() if row in rows and other in rows}
         if there:
             there = {**{other: other for other in there.values()}, **there}
-            frame = judged(rows, there).join(late(rows, there))
+            frame = judged(rows, there)
             frame["undisputed"] = judged(rows, there, without=disputed)["verdict"]
             frame["spoilt"] = judged(rows, there, spoilt=True)["verdict"]
             study[name] = frame.assign(decided=not missing(runs, name))

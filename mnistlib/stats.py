@@ -44,10 +44,8 @@ def sign_flip(differences: Sequence[int]) -> float:
     If the technique did nothing, each difference could as well have the other sign: p is the share
     of all 2^n patterns of signs whose sum is as far from 0 or farther, exact for any n: patterns
     are counted by their sums, not one by one (Fisher, "The Design of Experiments", 1935, § 21).
-
-    Raises:
-        UserError: not whole numbers: differences of accuracies are rounded, and ties would be lost
-            among them.
+    UserError where they are no whole numbers: differences of accuracies are rounded, and ties would
+    be lost among them.
     """
     sample = np.asarray(differences)
     if sample.dtype.kind not in "iu":

@@ -137,7 +137,7 @@ def attempt(task: Task, data: DigitData, folder: Path) -> Outcome:
 
         shared = folder.is_dir() and os.access(folder, os.W_OK)
         checkpoint = runs.unfinished(folder, task.key) if shared else None
-        how = {"device": "cpu", "threads": 1, "progress": False, "checkpoint": checkpoint}
+        how = {"device": "cpu", "progress": False, "checkpoint": checkpoint}
         with _ONE_AT_A_TIME:
             return task.key, fit(task.recipe, data, task.seed, **how)
     except Exception as error:

@@ -140,7 +140,7 @@ def arithmetic() -> str:
     asks for when it is imported, and has the same bits on every x86-64 processor with AVX2.
     """
     values = (torch.arange(64 * 32 * 32) * 7919 % 1009).float().div(1009).sub(0.5)
-    with _threads(1), torch.random.fork_rng(), torch.enable_grad():
+    with one_thread(), torch.random.fork_rng(), torch.enable_grad():
         network = build("lenet5").to(memory_format=torch.channels_last)
         for parameter in network.parameters():
             parameter.data.copy_(values[: parameter.numel()].view(parameter.shape).div(4))
@@ -158,12 +158,14 @@ def fit(
     *,
     model: nn.Module | None = None,
     device: str = "auto",
-    threads: int = 1,
     progress: bool = True,
     on_epoch: Callable[[int, dict], None] | None = None,
     checkpoint: Path | None = None,
 ) -> Run:
     """Train by `recipe` from `seed`, test after each epoch, and record the last epoch as result.
+
+    On the CPU it computes with one thread: the same seed gives the same bits wherever the run is
+    made. More would give others, and wait where other work runs.
 
     Args:
         data: trained on its training split; the test split is only looked at.
@@ -171,47 +173,34 @@ def fit(
         model: trained in place and left with the weights that were scored, whatever weights it
             comes with: the run starts from those of initial(recipe, seed), which is the default.
         device: "auto", "cpu", "cuda", …
-        threads: of torch on the CPU while training; with one, the same seed gives the same bits
-            wherever the run is made. More give others, and wait where other work runs.
         progress: show a bar with rate and time to go.
         on_epoch: called with the epoch's number (from 1) and its values by the names in CURVES.
         checkpoint: a file that keeps the state after each epoch, and from which the run goes on to
             the same bits. It stays until the caller, with the record saved, deletes it.
 
-    TrainingError where the loss is no longer finite; UserError where the device is not there, or
-    the model is not of the recipe's shape.
+    TrainingError where the loss is no longer finite; UserError where the device is not there;
+    RuntimeError where the model is not of the recipe's shape.
     """
     device = pick_device(device)
     repeatable = torch.backends.cudnn.flags(enabled=True, deterministic=True)  # on a GPU; as fast
-    with _threads(threads), torch.random.fork_rng(), repeatable:
-        about = _bits_depend_on(recipe, seed, data, device, threads)
-        course = Course(recipe, data, seed, _started(model, recipe, seed), device)
+    with one_thread(), torch.random.fork_rng(), repeatable:
+        about = _bits_depend_on(recipe, seed, data, device)
+        first = initial(recipe, seed)
+        if model is not None:  # where it was trained before, that has no part in the run
+            model.load_state_dict(first.state_dict())
+        course = Course(recipe, data, seed, first if model is None else model, device)
         history = _train_epochs(course, recipe, about, progress, on_epoch, checkpoint)
         answers = predict(course.finish(), data.test).argmax(1)
     return _record(recipe, seed, data, history, answers, about)
 
 
-def _started(model: nn.Module | None, recipe: Recipe, seed: int) -> nn.Module:
-    """A network with a run's first weights: where it was trained before, that has no part in it."""
-    first = initial(recipe, seed)
-    if model is None:
-        return first
-    try:
-        model.load_state_dict(first.state_dict())
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        way_out = "give initial(recipe, seed)"
-        raise UserError(f"the model is not that of the recipe ({reason}); {way_out}") from None
-    return model
-
-
-def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device, threads: int) -> dict:
+def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device) -> dict:
     on_gpu = device.type == "cuda"
     return {
         "key": key(recipe, seed, data.fingerprint),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if on_gpu else device.type,
-        "threads": str(threads),
+        "threads": str(torch.get_num_threads()),
         "arithmetic": "native" if on_gpu else arithmetic(),
     }
 
@@ -241,9 +230,10 @@ def _train_epochs(course: Course, recipe: Recipe, about, progress, on_epoch, che
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread in here."""
     before = torch.get_num_threads()
-    torch.set_num_threads(n)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

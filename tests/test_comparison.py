@@ -7,14 +7,12 @@ import pytest
 from mnistlib import stats
 from mnistlib.base import RUNS, DataError, UserError
 from mnistlib.comparison import (
-    BOTH_WAYS,
-    both_ways,
+    COMBINED,
     by_row,
     compare,
     headline,
     judged,
     label,
-    late,
     readable,
     surplus,
     words,
@@ -90,14 +88,15 @@ def test_the_second_outcome_is_the_mean_of_the_last_five_epochs():
     rows = {"base": runs(*BASE, epochs=6), "other": runs(*BASE, epochs=6)}
     for each in rows["other"]:
         each.history["test_accuracy"][:3] = [0.5, *(2 * [each.accuracy + 0.01])]
-    frame = late(rows, {"base": "base", "other": "base"})
-    assert frame.loc["other"].tolist() == [pytest.approx(0.004), 2 / 2**8]
+    frame = compare(rows, "base")
+    assert frame.loc["other", ["late", "late_p"]].tolist() == [pytest.approx(0.004), 2 / 2**8]
 
 
 def test_what_the_whole_gains_over_the_sum_of_its_parts():
     rows = {"base": runs(30, 31), "a": runs(28, 30), "b": runs(27, 30), "all": runs(20, 29)}
     found = surplus(rows, "all", ["a", "b"], "base")
-    assert found["difference"] == pytest.approx(((10 - 5) + (2 - 2)) / 2 / N)
+    means = [found[name] for name in ("whole", "sum", "difference")]
+    assert means == pytest.approx([(10 + 2) / 2 / N, (5 + 2) / 2 / N, (5 + 0) / 2 / N])
     assert found["seeds"] == 2
 
 
@@ -140,15 +139,6 @@ def test_fewer_than_two_shared_seeds_say_nothing(wrong):
         compare({"base": runs(*BASE), "few": [*runs(*wrong), run(99, 1)]}, "base")
 
 
-def test_what_is_lost_without_a_technique_counts_as_its_gain():
-    columns = ["difference", "low", "high"]
-    alone = pd.DataFrame([[2.0, 1.0, 3.0]] * 2, ["+ a", "+ b"], columns)
-    within = pd.DataFrame([[-0.5, -1.0, 0.25]] * 2, ["all - a", "all + b"], columns)
-    frame = both_ways(alone, within, {"a": ("+ a", "all - a"), "b": ("+ b", "all + b")})
-    assert frame.loc["a"].tolist() == [2.0, 1.0, 3.0, 0.5, -0.25, 1.0]
-    assert frame.loc["b"].tolist() == [2.0, 1.0, 3.0, -0.5, -1.0, 0.25]
-
-
 def test_a_list_of_runs_is_grouped_by_recipe_whatever_its_epochs():
     dropping = [replace(r, recipe=replace(ROWS["lenet5 + dropout"], epochs=1)) for r in runs(1, 2)]
     plain = runs(3, 5)
@@ -186,7 +176,7 @@ def test_rows_have_names_for_people():
     assert label("lenet5_reg - weight decay") == "all without weight decay"
     assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
     assert len({label(name) for name in ROWS}) == len(ROWS)
-    assert {row for pair in BOTH_WAYS.values() for row in pair} <= ROWS.keys()
+    assert set(COMBINED) < set(ROWS)
 
 
 def test_a_needed_row_without_three_runs_is_named():

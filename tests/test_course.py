@@ -90,7 +90,6 @@ def test_a_checkpoint_holds_no_digits_and_keeps_the_time_spent(tiny, aside):
     ("keep", "asked", "reason"),
     [
         (None, {"seed": 1}, "found key"),
-        (None, {"threads": 2}, "found threads '1', expected '2'"),
         (0, {}, ""),
         (7, {}, ""),
         (5_000, {}, ""),

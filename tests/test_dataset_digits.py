@@ -40,8 +40,8 @@ def test_classes_are_shared_out_in_proportion_a_twelfth_unless_told():
 def test_the_split_is_the_same_on_every_machine_and_version(digit_data):
     _, validation = split(sample().train)
     assert validation.fingerprint.startswith("081913f88f")
-    uneven = split(numbered(np.arange(997) ** 2 % 11 % 10), 101, seed=3)
-    assert uneven[1].fingerprint.startswith("2ff7e8146e")
+    uneven = split(numbered(np.arange(997) ** 2 % 11 % 10), 101)
+    assert uneven[1].fingerprint.startswith("d9941f73e6")
     if not digit_data.is_sample:
         assert split(digit_data.train)[1].fingerprint.startswith("2e72476838")
 

@@ -3,11 +3,13 @@ import subprocess
 from dataclasses import replace
 from itertools import chain, product
 
+import pandas as pd
 import pytest
+from statsmodels.stats.power import TTestPower
 
-from mnistlib import counting, plan
+from mnistlib import counting, plan, stats
 from mnistlib.base import ROOT, RUNS
-from mnistlib.comparison import WITHIN, headline, label
+from mnistlib.comparison import ALPHA, WITHIN, by_row, headline, label
 from mnistlib.config import ALL, ORDER, ROWS, recipe
 from mnistlib.plan import ADDED
 from mnistlib.runs import key, load_all, place
@@ -37,28 +39,26 @@ def test_the_committed_trials_of_shapes_are_those_of_every_shape():
     assert {run.dataset["n_test"] for run in committed} == {5_000}
 
 
-def test_every_technique_with_a_value_to_choose_says_over_what_it_was_tuned():
-    frame = plan.provenance().set_index("where")
+def test_every_technique_was_tried_and_other_values_say_where_they_are_from():
     assert set(plan.TUNED) == set(ORDER)
-    assert frame.loc["dropout", ["value", "from"]].tolist() == ["0.25", "tuned over 0.1, 0.25, 0.5"]
-    assert "0.0001, 0.5; 0.0005, 1; 0.001, 1.5" in frame["from"].str.cat()
-    assert frame.loc["baseline", "value"].tolist() == ["0.01", "0.9"]
+    frame = plan.untuned().set_index("where")
+    assert frame.loc["all together", "value"].tolist() == [0.05, 0.05, 0.998]
+    assert frame.loc["all rows", "from"].tolist()[0] == "the assignment"
 
 
 PLAN = (ROOT / "data" / "plan.md").read_text(encoding="utf-8")
 
 
 def test_the_plan_in_words_is_the_plan_that_runs():
-    found = plan.power(load_all(RUNS))
-    for row, line in found.iterrows():
-        numbers = 100 * line[["difference", "spread", "detectable"]]
-        cells = [
-            label(row),
-            int(line.seeds),
-            *numbers.map("{:.2f}".format),
-            f"{100 * line.power:.0f} %",
-        ]
-        assert f"| {' | '.join(map(str, cells))} |" in PLAN
+    family, alpha = plan.FAMILIES[ADDED], ALPHA / len(plan.FAMILIES[ADDED])
+    explored = by_row([run for run in load_all(RUNS) if run.seed in plan.EXPLORED])
+    by_seed = {x: pd.Series({r.seed: 100 * r.accuracy for r in explored[x]}) for x in explored}
+    for row, against in family.items():
+        gains = (by_seed[row] - by_seed[against]).dropna()
+        mean, spread, least = gains.mean(), gains.std(), stats.detectable(gains, 20, alpha)
+        power = TTestPower().power(abs(mean) / spread, 20, alpha)
+        cells = f"{len(gains)} | {mean:.2f} | {spread:.2f} | {least:.2f} | {100 * power:.0f} %"
+        assert f"| {label(row)} | {cells} |" in PLAN
     assert all(name in PLAN for name in plan.FAMILIES)
     (*early, parts) = plan.stages()
     assert sum(len(rows) * len(seeds) for rows, seeds in early) == 13 * 20 + 2 * 10

@@ -110,16 +110,6 @@ def test_digit_grid_draws_each_image_on_one_scale_and_hides_the_rest():
         plots.digit_grid(IMAGES[:3], None, axes[0, :2])
 
 
-def test_pixels_and_classes_are_shown_as_shares(ax):
-    heights = [bar.get_height() for bar in plots.pixel_histogram(IMAGES, ax).patches]
-    assert sum(heights) == pytest.approx(1)
-    assert heights[0] == pytest.approx(np.mean(IMAGES < 8))
-    ax = plots.class_balance(np.array([0, 0, 0, 9]), np.array([1, 9]), plt.subplots()[1])
-    heights = [bar.get_height() for bar in ax.patches]
-    assert heights == [0.75, *[0] * 8, 0.25, 0, 0.5, *[0] * 7, 0.5]
-    assert plain(ax.get_legend().get_texts()) == ["training (n = 4)", "test (n = 2)"]
-
-
 def test_embedding_names_each_class_where_it_is_densest(ax):
     points = np.array([[0.0, 0], [0.1, 0], [0.2, 0], [9, 0], [20, 0]])  # the median is no island
     plots.embedding(points, np.zeros(5, int), ax)
@@ -134,24 +124,20 @@ def test_parameter_bars_are_as_long_as_the_models_are_large(ax):
     assert plain(ax.get_yticklabels())[1] == "MLP"
 
 
-def test_intervals_are_drawn_from_the_top_beside_the_reference(ax):
-    columns = ["accuracy", "low", "high"]
-    frame = pd.DataFrame([[0.98, 0.97, 0.99], [0.99, 0.985, 0.995]], ["mlp", "x"], columns)
-    plots.accuracy_intervals(ax, frame, 0.9905)
-    assert ends(ax) == [[0.97, 0.99], [0.985, 0.995]]
-    assert plain(ax.texts) == ["98.00 %", "99.00 %", "99.05 %, LeCun et al. 1998"]
-    assert (plain(ax.get_yticklabels()), ax.yaxis_inverted()) == (["MLP", "x"], True)
-
-
 def test_strips_have_a_dot_a_seed_and_the_mean_in_its_interval(ax):
     accuracies = {"lenet5": [0.991, 0.993, 0.992], "mlp": [0.97, 0.98]}
     intervals = {"lenet5": (0.9915, 0.9925), "mlp": (0.972, 0.978)}
-    plots.strips(ax, accuracies, intervals, reference=0.9905)
+    plots.strips(ax, accuracies, intervals, (0.9905, 0.9884, 0.9922))
+    assert ends(ax) == [list(pair) for pair in intervals.values()]
+    assert plain(ax.texts) == ["99.20 %", "97.50 %", "99.05 %, LeCun et al. 1998"]
+    assert ax.patches[0].get_extents().transformed(ax.transData.inverted()).x0 == pytest.approx(
+        0.9884
+    )
     dots = [points.get_offsets()[:, 0] for points in ax.collections[::2]]
     assert [list(row) for row in dots] == [sorted(v) for v in accuracies.values()]
     means = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"]
     assert means == pytest.approx([0.992, 0.975])
-    assert plain(ax.get_yticklabels()) == ["LeNet-5", "MLP"]
+    assert (plain(ax.get_yticklabels()), ax.yaxis_inverted()) == (["LeNet-5", "MLP"], True)
 
 
 def test_a_forest_shows_each_difference_in_points_with_its_verdict(ax):

@@ -110,14 +110,14 @@ def normalise(images: np.ndarray) -> np.ndarray:
     return TABLE[images][:, None]
 
 
-def split(digits: Digits, n_validation: int | None = None, seed: int = 0) -> tuple[Digits, Digits]:
+def split(digits: Digits, n_validation: int | None = None) -> tuple[Digits, Digits]:
     """Split n digits by class into a part to train on and a part to choose recipes on.
 
-    The second has n_validation digits (n // 12, which is 5,000 of 60,000, unless given), and seed 0
-    is the split that all recipes were chosen on: numpy's legacy `RandomState`, whose stream is
-    frozen (NEP 19), draws them. Both keep the given order. UserError where one would be empty.
+    The second has n_validation digits (n // 12, which is 5,000 of 60,000, unless given). It is the
+    same split always: numpy's legacy `RandomState`, whose stream is frozen (NEP 19), draws it. Both
+    keep the given order. UserError where one would be empty.
     """
-    n, random = len(digits), np.random.RandomState(seed)
+    n, random = len(digits), np.random.RandomState(0)
     size = n // 12 if n_validation is None else n_validation
     if not 0 < size < n:
         raise UserError(f"{digits.name}: n_validation is {size}, expected 1 to {n - 1}")

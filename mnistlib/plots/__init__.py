@@ -1,9 +1,9 @@
 """Figures: arrays in, axes out. Nothing here loads, trains, shows or saves.
 
-Importing it applies the report's style.
+Importing it applies the report's style, also to what notebooks draw themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -39,16 +39,6 @@ def bare(ax: Axes) -> Axes:
     return ax
 
 
-def error_gallery(images, labels, predictions, confidence: np.ndarray, axes):
-    """Misread digits [n, 28, 28], each titled "label → prediction" with the confidence [n]."""
-    below = np.floor(1000 * confidence) / 1000  # so that only certainty is written as 100 %
-    read = zip(labels, predictions, below, strict=True)
-    words = [f"{label} → {guess}\n{percent(sure, 1)}" for label, guess, sure in read]
-    for ax in np.ravel(digit_grid(images, words, axes)):
-        ax.title.set_color(style.VERMILLION)
-    return axes
-
-
 def augmentation_grid(originals: np.ndarray, variants: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Originals [n, 28, 28], each beside its variants [n, k, 28, 28], on axes [n, 1 + k]."""
     pictures = np.concatenate([originals[:, None], variants], axis=1)  # [n, 1 + k, 28, 28]
@@ -60,16 +50,6 @@ def augmentation_grid(originals: np.ndarray, variants: np.ndarray, axes: np.ndar
     return axes
 
 
-def class_means(images: np.ndarray, labels: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    """Mean and standard deviation (rows of axes [2, 10]) of each class of images [n, 28, 28]."""
-    classes = [images[labels == digit] for digit in range(10)]
-    digit_grid(np.stack([of_class.mean(axis=0) for of_class in classes]), range(10), axes[0])
-    digit_grid(np.stack([of_class.std(axis=0) for of_class in classes]), None, axes[1])
-    for ax, word in zip(axes[:, 0], ("mean", "standard\ndeviation"), strict=True):
-        ax.set_ylabel(word, rotation=0, ha="right", va="center", fontsize=9)
-    return axes
-
-
 def signed_grid(images: np.ndarray, axes, unit: str):
     """Kernels or maps [n, height, width] on one scale: red positive, blue negative, white zero."""
     bound = float(np.abs(images).max()) or 1.0
@@ -78,35 +58,6 @@ def signed_grid(images: np.ndarray, axes, unit: str):
     scale = {"label": unit, "pad": 0.02, "fraction": 0.03}
     first.figure.colorbar(first.images[0], ax=np.ravel(axes), **scale).outline.set_visible(False)
     return axes
-
-
-def pixel_histogram(images: np.ndarray, ax: Axes) -> Axes:
-    """How often each grey value of images, uint8 [n, 28, 28], occurs: bins of 8, log axis."""
-    shares = np.bincount(images.ravel(), minlength=256) / images.size
-    look = {"color": style.SKY, "edgecolor": "white", "log": True}
-    ax.hist(np.arange(256), 32, range=(0, 256), weights=shares, **look)
-    ax.set(xlabel="pixel value", ylabel="share of pixels", xlim=(0, 256), xticks=range(0, 257, 64))
-    percent_axis(ax.yaxis)
-    ax.grid(visible=False, axis="x")
-    text = f"{percent(shares[0], 1)} are exactly 0\n{percent(shares[255], 1)} are exactly 255"
-    ax.text(0.5, 0.95, text, transform=ax.transAxes, ha="center", va="top")
-    return ax
-
-
-def class_balance(train_labels: np.ndarray, test_labels: np.ndarray, ax: Axes) -> Axes:
-    """Share of each digit among the labels, integers [n], of both sets, beside a tenth."""
-    shares = pd.DataFrame()
-    for name, labels in (("training", train_labels), ("test", test_labels)):
-        counts = np.bincount(labels, minlength=10)
-        shares[f"{name} (n = {len(labels):,})"] = counts / len(labels)
-    look = {"color": [style.TRAIN, style.TEST], "edgecolor": "white", "width": 0.8, "rot": 0}
-    shares.plot.bar(ax=ax, xlabel="digit", ylabel="share of images", **look)
-    ax.axhline(0.1, color=style.MUTED, linewidth=1, linestyle="--")
-    ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room for the legend
-    ax.grid(visible=False, axis="x")
-    ax.legend(ncols=2, loc="upper right")
-    percent_axis(ax.yaxis)
-    return ax
 
 
 def embedding(points: np.ndarray, labels: np.ndarray, ax: Axes) -> Axes:
@@ -185,37 +136,23 @@ def confusion_matrix(matrix: np.ndarray, ax: Axes) -> Axes:
     return ax
 
 
-def accuracy_intervals(ax: Axes, frame: pd.DataFrame, reference: float) -> Axes:
-    """Accuracies with their intervals, first row on top, beside the accuracy of 1998.
-
-    Columns: accuracy, low, high, fractions; index: the models. State in the caption what the
-    intervals are over.
-    """
-    for row, (name, colour) in enumerate(colours(frame.index).items()):
-        value, low, high = frame.loc[name, ["accuracy", "low", "high"]]
-        interval(ax, row, low, high, value, colour)
-        beside(ax, row, percent(value), colour)
-    return _accuracies(ax, frame.index, reference)
-
-
-def strips(ax: Axes, accuracies: Mapping, intervals: Mapping, reference: float) -> Axes:
+def strips(ax: Axes, accuracies: Mapping, intervals: Mapping, known: Sequence[float]) -> Axes:
     """A row a recipe, first on top: a dot a seed, and the mean with its interval below the dots.
 
-    By name: `accuracies`, fractions [seeds], and the low and high of each mean. `reference` is the
-    accuracy of 1998.
+    By name: `accuracies`, fractions [seeds], and the low and high of each mean. `known` is the
+    accuracy of 1998 and its interval, which is a band behind them.
     """
     for row, (name, colour) in enumerate(colours(accuracies).items()):
         values = np.sort(accuracies[name])
         dots = row + np.linspace(-0.28, -0.08, len(values))
         ax.scatter(values, dots, s=28, color=colour, alpha=0.75, linewidths=0)
         interval(ax, row + 0.15, *intervals[name], values.mean(), colour, "D")
-    return _accuracies(ax, accuracies, reference)
-
-
-def _accuracies(ax: Axes, names: Iterable[str], reference: float) -> Axes:
-    mark(ax, reference, f"{percent(reference)}, LeCun et al. 1998")
+        beside(ax, row, percent(values.mean()), colour)
+    value, *ends = known
+    ax.axvspan(*ends, color=style.FAINT, alpha=0.5, linewidth=0, zorder=0)
+    mark(ax, value, f"{percent(value)}, LeCun et al. 1998")
     percent_axis(ax.xaxis)
-    return rows(ax, names, "test accuracy after the last epoch")
+    return rows(ax, accuracies, "test accuracy after the last epoch")
 
 
 def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
@@ -250,21 +187,6 @@ def forest(ax: Axes, frame: pd.DataFrame) -> Axes:
         beside(ax, row, text, colour, fontsize=8.5)
     ax.axvline(0, color=style.MUTED, linewidth=1)
     return rows(ax, frame.index, "difference in test accuracy (points)")
-
-
-def both_ways(ax: Axes, frame: pd.DataFrame, names: tuple[str, str]) -> Axes:
-    """A row a technique: what it adds to nothing, and below it what it adds to all the others.
-
-    Columns: alone, within, and each also with _low and _high, fractions; `names` of the two.
-    """
-    points, places = 100 * frame, np.arange(len(frame))
-    looks = (("alone", style.BLUE, "o", -0.13), ("within", style.GREEN, "D", 0.13))  # of two models
-    for (column, colour, marker, shift), name in zip(looks, names, strict=True):
-        low, high = points[f"{column}_low"], points[f"{column}_high"]
-        interval(ax, places + shift, low, high, points[column], colour, marker, label=name)
-    ax.axvline(0, color=style.MUTED, linewidth=1)
-    ax.legend(**style.ABOVE)
-    return rows(ax, frame.index, "what it adds to the test accuracy (points)")
 
 
 def gap(ax: Axes, frame: pd.DataFrame) -> Axes:

@@ -48,8 +48,7 @@ def build(
         data_dir: where the digits are; None looks where `load` looks.
         pages: what to build, in order, from `notebooks`.
 
-    Raises:
-        UserError: the folder is someone else's, or a notebook failed: says which cell, and why.
+    UserError where the folder is someone else's, or a notebook failed: says which cell, and why.
     """
     out = expect_writable(expanded(out).resolve())
     variables = _variables(data_dir)
@@ -101,11 +100,7 @@ def _begin(out: Path, made_from: bytes) -> None:
 
 def refresh(names: Sequence[str] = ()) -> None:
     """Execute notebooks, such as "05_report", or all; write them, their figures and the README.
-
-    Raises:
-        DataError: the digits found here are not MNIST.
-        UserError: there is no such notebook, or a cell failed; then all stay as they were.
-    """
+    UserError where the digits are not MNIST, or a cell failed; then all stay as they were."""
     folder = base.NOTEBOOKS
     if (found := load().name) != "MNIST":
         raise DataError(f"found {found}, expected MNIST; set MNIST_DIR to the folder with it")
