@@ -9,6 +9,7 @@ Platt, "Best practices for convolutional neural networks applied to visual docum
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from mnistlib import stats
@@ -99,21 +100,22 @@ def techniques(added: pd.DataFrame) -> pd.DataFrame:
 def results(study: Study) -> pd.DataFrame:
     """The whole study as people read it, a row a recipe; index: labels.
 
-    Columns: test error (95 % interval over seeds), difference in points (over seeds), over seeds
-    and digits, p (Holm), verdict, seeds.
+    Columns: test error (95 % interval over seeds), against, difference in points (over seeds), over
+    seeds and digits, p (Holm), verdict, seeds.
     """
     frame = _rows(study)
     rows = list(frame.itertuples())
     table = {
         "test error": [error_words(row).partition(" over")[0] + ")" for row in rows],
+        "against": frame["against"].map(label),
         "difference": [points(row.difference, row.low, row.high) for row in rows],
         "over seeds and digits": [points(row.both_low, row.both_high) for row in rows],
         "p (Holm)": frame["p_holm"].map("{:.2g}".format),
-        "verdict": frame["verdict"],
+        "verdict": frame["verdict"] + np.where(frame["decided"], "", ", exploratory"),
         "seeds": frame["seeds"],
     }
     table = pd.DataFrame(table, frame.index)
-    table.loc[frame["p"].isna(), ["difference", "over seeds and digits", "p (Holm)"]] = "–"
+    table.loc[frame["p"].isna(), list(table)[1:-1]] = "–"
     return table
 
 

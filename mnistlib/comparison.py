@@ -85,13 +85,14 @@ def judged(
 ) -> pd.DataFrame:
     """One row for each of a family, by RULE; one that is compared with itself is a baseline.
 
-    Columns: seeds (shared), error (mean test error, fraction), error_low, error_high (Student's
-    95 % interval over seeds), difference (mean paired difference of accuracy, fraction), low, high
-    (all that its sign-flip test does not refuse at 5 %, over seeds), both_low, both_high (95 % over
-    seeds and digits), p, p_holm, better (how often one run reads more than one of the other row,
-    from any two seeds), detectable (the smallest difference shown with 80 % power, at 5 % over the
-    number of comparisons), verdict; late, late_p: difference and corrected p-value of the second
-    outcome, the mean of the last LATE epochs' accuracies. Intervals are not corrected.
+    Columns: against (a name), seeds (shared), error (mean test error, fraction), error_low,
+    error_high (Student's 95 % interval over seeds), difference (mean paired difference of accuracy,
+    fraction), low, high (all that its sign-flip test does not refuse at 5 %, over seeds), both_low,
+    both_high (95 % over seeds and digits), p, p_holm, better (how often one run reads more than one
+    of the other row, from any two seeds), detectable (the smallest difference shown with 80 %
+    power, at 5 % over the number of comparisons), verdict; late, late_p: difference and corrected
+    p-value of the second outcome, the mean of the last LATE epochs' accuracies. Intervals are not
+    corrected.
 
     Args:
         rows: runs by name.
@@ -104,7 +105,7 @@ def judged(
     compared = [name for name, other in against.items() if name != other]
     alpha = ALPHA / max(1, len(compared))
     lines = {
-        x: _line(x, right[x], right[y], spoilt, alpha) | _late(rows[x], rows[y])
+        x: {"against": y, **_line(x, right[x], right[y], spoilt, alpha), **_late(rows[x], rows[y])}
         for x, y in against.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index")

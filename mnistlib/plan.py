@@ -138,7 +138,10 @@ def missing(runs: Sequence[Run], family: str = ADDED) -> int:
 
 
 def counted(runs: Sequence[Run], family: str = ADDED) -> list[Run]:
-    """The runs that a family is judged by: those that decide, if all are there, or explored."""
+    """The runs that a family is judged by: those that decide, if all are there, or explored.
+    UserError where they are of different digits."""
+    if len({run.dataset["fingerprint"] for run in runs}) > 1:
+        raise UserError("found runs on different digits; give a folder of those on one data set")
     decide = planned(family)
     if missing(runs, family):
         decide = {(recipe, seed) for recipe, _ in decide for seed in EXPLORED}

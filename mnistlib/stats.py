@@ -89,14 +89,18 @@ def two_way(differences: np.ndarray) -> Interval:
     """95 % interval of the mean of differences [seeds, images], over seeds and digits at once.
 
     Both are drawn: the variance is the sum of what the means of seeds and those of images show,
-    less what both of them contain (Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1, 2007).
+    less what both of them contain (Owen, "The pigeonhole bootstrap", Ann. Appl. Stat. 1, 2007);
+    Student's t has the degrees of freedom of such a sum (Satterthwaite, Biometrics 2, 1946).
     """
     mean, seeds, images = differences.mean(), differences.mean(1), differences.mean(0)
     rest = differences - seeds[:, None] - images + mean
     n, m = differences.shape
     both = (rest**2).sum() / ((n - 1) * (m - 1) * n * m)
-    variance = seeds.var(ddof=1) / n + images.var(ddof=1) / m - both
-    half = stats.norm.ppf(0.975) * np.sqrt(max(variance, 0))
+    parts = seeds.var(ddof=1) / n, images.var(ddof=1) / m
+    if not any(parts):
+        return Interval(float(mean), float(mean))
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(max(sum(parts) - both, 0))
     return Interval(float(mean - half), float(mean + half))
 
 

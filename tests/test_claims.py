@@ -15,6 +15,7 @@ def line(difference, verdict="not shown", error=0.005):
         **{"difference": difference, "low": low, "high": high, "both_low": low, "both_high": high},
         **{"p": 0.002, "p_holm": 0.02, "better": 0.99, "detectable": 0.0007, "verdict": verdict},
         **{"undisputed": verdict, "spoilt": "not shown", "late": 0.001, "late_p": 0.03},
+        **{"against": "lenet5", "decided": True},
     }
 
 
@@ -98,6 +99,9 @@ def test_the_results_hold_every_row_once_and_the_details_every_comparison(study)
     assert (base["test error"], base["difference"]) == ("0.90 % (0.85 to 0.95)", "–")
     assert (mlp["difference"], mlp["p (Holm)"]) == ("−1.00 (−1.05 to −0.95)", "0.02")
     assert mlp["over seeds and digits"] == "−1.05 to −0.95"
+    study[PARTS]["decided"] = False
+    told = claims.results(study).loc[["MLP", "all + dropout"], ["against", "verdict"]]
+    assert told.to_numpy().tolist() == [["baseline", "hurts"], ["baseline", "hurts, exploratory"]]
     behind = claims.details(study)
     assert list(behind.index) == [name for name in frame.index if name != "baseline"]
     assert behind.loc["all + dropout"].tolist() == [

@@ -8,7 +8,7 @@ import pytest
 from statsmodels.stats.power import TTestPower
 
 from mnistlib import counting, plan, stats
-from mnistlib.base import ROOT, RUNS
+from mnistlib.base import ROOT, RUNS, UserError
 from mnistlib.comparison import ALPHA, WITHIN, by_row, headline, label
 from mnistlib.config import ALL, ORDER, ROWS, recipe
 from mnistlib.plan import ADDED
@@ -128,6 +128,12 @@ def test_nothing_is_called_judged_before_all_runs_are_there(runs):
     assert not plan.judge([*runs[1:], *explored])[ADDED].decided.any()
     told = plan.standing(runs[1:])
     assert told.endswith("219 of the 220 runs that will decide are there.")
+
+
+def test_runs_on_different_digits_are_not_judged_together(runs):
+    other = replace(runs[0], dataset={**runs[0].dataset, "fingerprint": "another"})
+    with pytest.raises(UserError, match="runs on different digits"):
+        plan.judge([other, *runs[1:]])
 
 
 def test_each_family_waits_for_its_own_runs(runs):
