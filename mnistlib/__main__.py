@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, _report, "run the notebooks and write the report as HTML", "out/report")
     _command(commands, _data, "show which digits are found, where, and their checksums")
 
-    add = _command(commands, _train, "train one model; write its record and its curves", "out")
+    add = _command(commands, _train, "train one model; write its record and its weights", "out")
     add("model", nargs="?", default="lenet5", help=MODEL)
     add("--epochs", type=int, help="instead of the recipe's")
     add("--seed", type=int, default=0, help="of weights, order and distortions")
@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add = _command(commands, _study, "make the runs of data/plan.md that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
-    add("--seeds", help="such as 10-29, or one (default: 0-9, without other choices the plan's)")
+    add("--seeds", help="such as 10-29, or one (default: the plan's; with --only or --epochs 0-9)")
     add("--epochs", type=int, help="instead of the recipes', for trying out")
     add("--jobs", type=int, help="runs at a time here (default: one a core)")
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead, as tcp://host:8786")

@@ -155,7 +155,8 @@ def _heat(names: list[str], folder: Path, batches: int, repetitions: int) -> lis
         rows[name] = {"name": name, "group": group, "title": title, "repetitions": []}
         pools[name] = ProcessPoolExecutor(AT_ONCE.get(name, 1), spawn)
         _together(pools[name], name, folder, WARM_UP)  # the first time takes longer
-    turns = [name for turn in range(repetitions) for name in names[:: (-1) ** turn]]
+    orders = [names, names[::-1]] * repetitions
+    turns = [name for order in orders[:repetitions] for name in order]
     for name in tqdm(turns, unit=" timings", disable=None):
         rows[name]["repetitions"].append(_together(pools[name], name, folder, batches))
     for pool in pools.values():

@@ -106,10 +106,10 @@ def results(study: Study) -> pd.DataFrame:
     frame = _rows(study)
     rows = list(frame.itertuples())
     table = {
-        "test error": [error_words(row).partition(" over")[0] + ")" for row in rows],
+        "test error": [error_words(row, over="") for row in rows],
         "against": frame["against"].map(label),
         "difference": [points(row.difference, row.low, row.high) for row in rows],
-        "over seeds and digits": [points(row.both_low, row.both_high) for row in rows],
+        "over seeds and digits": [between(row.both_low, row.both_high) for row in rows],
         "p (Holm)": frame["p_holm"].map("{:.2g}".format),
         "verdict": frame["verdict"] + np.where(frame["decided"], "", ", exploratory"),
         "seeds": frame["seeds"],
@@ -127,7 +127,7 @@ def details(study: Study) -> pd.DataFrame:
     """
     frame = _rows(study)
     frame = frame[frame["p"].notna()]
-    late = [f"{points(row.late)}, p = {row.late_p:.2g}" for row in frame.itertuples()]
+    late = [f"{signed(row.late)}, p = {row.late_p:.2g}" for row in frame.itertuples()]
     table = {
         "smallest shown": (100 * frame["detectable"]).map("{:.2f}".format),
         "without disputed images": frame["undisputed"],
@@ -143,25 +143,34 @@ def _rows(study: Study) -> pd.DataFrame:
 
 
 def family_words(what: str, rows: pd.DataFrame) -> str:
-    """The verdicts on some rows, labelled, in a sentence."""
+    """The verdicts on some rows, labelled, in a sentence: "Alone: helps (a and b), hurts (c)."."""
     rows = rows.set_axis(rows.index.str.removeprefix("+ "))
-    told = [f"{verdict}: {which(rows, verdict)}" for verdict in VERDICTS]
-    return f"{what}, {'; '.join(words for words in told if not words.endswith(': none'))}."
+    seen = [verdict for verdict in VERDICTS if (rows["verdict"] == verdict).any()]
+    return f"{what}: {', '.join(f'{verdict} ({which(rows, verdict)})' for verdict in seen)}."
 
 
-def points(value: float, *ends: float) -> str:
-    """Fractions of accuracy in words, in points: "+0.33 (+0.30 to +0.36)", or two as a range."""
-    words = [f"{100 * each:+.2f}".replace("-", "−") for each in (value, *ends)]
-    return f"{words[0]} ({words[1]} to {words[2]})" if ends[1:] else " to ".join(words)
+def signed(fraction: float) -> str:
+    """A fraction of accuracy in points: "+0.33"."""
+    return f"{100 * fraction:+.2f}".replace("-", "−")
 
 
-def error_words(row: object) -> str:
+def between(low: float, high: float) -> str:
+    """An interval in points: "+0.30 to +0.36"."""
+    return f"{signed(low)} to {signed(high)}"
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """A difference and its interval in points: "+0.33 (+0.30 to +0.36)"."""
+    return f"{signed(difference)} ({between(low, high)})"
+
+
+def error_words(row: object, over: str = " over {} seeds") -> str:
     """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"."""
     low, high = 100 * row.error_low, 100 * row.error_high
-    return f"{100 * row.error:.2f} % ({low:.2f} to {high:.2f} over {row.seeds} seeds)"
+    return f"{100 * row.error:.2f} % ({low:.2f} to {high:.2f}{over.format(row.seeds)})"
 
 
 def gain_words(row: object) -> str:
     """A difference in words: "+0.33 points (+0.30 to +0.36; p = 0.02 by Holm)"."""
-    words = points(row.difference, row.low, row.high).replace(" (", " points (").removesuffix(")")
-    return f"{words}; p = {row.p_holm:.2g} by Holm)"
+    chance = f"p = {row.p_holm:.2g} by Holm"
+    return f"{signed(row.difference)} points ({between(row.low, row.high)}; {chance})"

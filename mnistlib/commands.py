@@ -7,14 +7,13 @@ import threading
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 
 from tqdm import tqdm
 
 from mnistlib import base, plan, runs
-from mnistlib.base import UserError, expect_writable, own_output, pick, within, write_bytes
+from mnistlib.base import UserError, expect_writable, own_output, pick, within
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
 from mnistlib.study import StudyError, study
@@ -24,7 +23,7 @@ USUAL_PACE = 1e-4  # seconds for an image, where no record tells
 
 
 def train_one(options: Namespace) -> None:
-    """Train, print a line per epoch, and write record, weights and curves below `options.out`.
+    """Train, print a line per epoch, and write record and weights below `options.out`.
 
     A run that was stopped goes on from its last finished epoch. UserError where an option makes no
     sense, or `out` is where git keeps results on MNIST.
@@ -47,11 +46,10 @@ def train_one(options: Namespace) -> None:
     stem = f"{record.parent.name}-{record.stem}"
     weights = runs.save_weights(model, run, out / "weights" / f"{stem}.safetensors")
     aside.unlink(missing_ok=True)  # the record is safe
-    curves = write_bytes(out / "figures" / f"{stem}_curves.png", _curves(run))
     low, high = wilson(int(run.correct.sum()), len(data.test))
     interval = f"95 % interval {low:.2%} to {high:.2%} over {len(data.test):,} test images"
     print(f"test accuracy after epoch {chosen.epochs}: {run.accuracy:.2%}, {interval}")
-    for path in (record, weights, curves):
+    for path in (record, weights):
         print(f"wrote {path}")
 
 
@@ -66,19 +64,6 @@ def _print_epoch(number: int, values: dict) -> None:
         f"test loss {values['test_loss']:.4f} accuracy {values['test_accuracy']:.2%}  "
         f"{values['seconds']:.1f} s"
     )
-
-
-def _curves(run: runs.Run) -> bytes:
-    from matplotlib.figure import Figure
-
-    from mnistlib import plots
-
-    figure, image = Figure(figsize=(10, 4), layout="constrained"), BytesIO()
-    plots.learning_curves(run.history, figure.subplots(1, 2), run.recipe.model)
-    words = f"{TITLES[run.recipe.model]}, seed {run.seed}, {run.dataset['name']}"
-    figure.suptitle(words, parse_math=False)  # the digits' name may hold dollar signs
-    figure.savefig(image, format="png")
-    return image.getvalue()
 
 
 def make_study(options: Namespace) -> int:
@@ -113,7 +98,8 @@ def _stages(options: Namespace) -> list[tuple[dict[str, Recipe], range]]:
     changes = _changes(options)
     stages = plan.stages()
     if options.only or options.seeds or changes:
-        stages = [(options.only or list(ROWS), parse_seeds(options.seeds or "0-9"))]
+        usual = [name for name in ROWS if "(epochs=" not in name]
+        stages = [(options.only or usual, parse_seeds(options.seeds or "0-9"))]
     return [
         ({pick("row", name, ROWS): replace(ROWS[name], **changes) for name in names}, seeds)
         for names, seeds in stages

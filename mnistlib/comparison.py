@@ -89,10 +89,10 @@ def judged(
     error_high (Student's 95 % interval over seeds), difference (mean paired difference of accuracy,
     fraction), low, high (all that its sign-flip test does not refuse at 5 %, over seeds), both_low,
     both_high (95 % over seeds and digits), p, p_holm, better (how often one run reads more than one
-    of the other row, from any two seeds), detectable (the smallest difference shown with 80 %
-    power, at 5 % over the number of comparisons), verdict; late, late_p: difference and corrected
-    p-value of the second outcome, the mean of the last LATE epochs' accuracies. Intervals are not
-    corrected.
+    of the other row, from any two seeds; ties count half), detectable (the smallest difference
+    shown with 80 % power, at 5 % over the number of comparisons), verdict; late, late_p: difference
+    and corrected p-value of the second outcome, the mean of the last LATE epochs' accuracies, of
+    all seeds and images. Intervals are not corrected for their number.
 
     Args:
         rows: runs by name.
@@ -197,9 +197,9 @@ def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str],
 
 
 def which(frame: pd.DataFrame, verdict: str) -> str:
-    """The rows of compare's frame that have a verdict, in a sentence: "a, b and c" or "none"."""
-    names = list(frame.index[frame["verdict"] == verdict])
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"
+    """The rows of compare's frame that have a verdict, in words: "a, b and c"."""
+    *names, last = frame.index[frame["verdict"] == verdict]
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 def headline(runs: Sequence[Run]) -> pd.DataFrame:
@@ -210,7 +210,9 @@ def headline(runs: Sequence[Run]) -> pd.DataFrame:
     is over: such as "5 seeds" or "10,000 test images". UserError where runs of one model differ in
     epochs or digits: no mean is taken over them.
     """
-    rows = {name: [run for run in runs if named(run.recipe) == name] for name in RECIPES}
+    names = {recipe: name for name, recipe in ROWS.items()}  # those of 90 epochs are others
+    called = [names.get(run.recipe, named(run.recipe)) for run in runs]
+    rows = {n: [run for run, name in zip(runs, called, strict=True) if name == n] for n in RECIPES}
     return pd.DataFrame([_headline(name, those) for name, those in rows.items() if those])
 
 

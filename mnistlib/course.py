@@ -169,6 +169,10 @@ class Course:
                 for name, value in {"format": FORMAT, **about}.items():
                     if found.get(name) != value:
                         raise ValueError(f"found {name} {found.get(name)!r}, expected {value!r}")
+                for part, module in self.parts.items():  # all of them, before any is changed
+                    wanted = {name: t.shape for name, t in module.state_dict().items()}
+                    if wanted != {name: t.shape for name, t in _below(part, tensors).items()}:
+                        raise ValueError("found another network of this name")
                 state = json.loads(found["state"])
                 history = state["history"]
                 self._restore(tensors, state)

@@ -29,8 +29,9 @@ def register(name: str, title: str | None = None) -> Callable[[type], type]:
     """Class decorator: make a network known by `name` to recipes, studies, tables and figures.
 
     The network takes images float32 [b, 1, 28, 28], normalised, and returns logits [b, 10]. Values
-    of the recipe that its constructor names, such as `dropout`, are handed to it. UserError where
-    the name is not of small letters, digits and underscores, or another's already.
+    that a recipe changes and its constructor names, such as `dropout`, are handed to it. Records
+    are found again by this name: give a network that you change another one. UserError where it is
+    not of small letters, digits and underscores, or another's already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise UserError(f"model name {name!r}; give small letters, digits and _, such as 'wide'")
@@ -57,6 +58,8 @@ def find(name: str) -> str:
         network = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"model {name!r}: {error}; give package.module:Class") from error
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        raise UserError(f"model {name!r} is no class of networks; give a torch.nn.Module")
     for known, other in NETWORKS.items():
         if other is network:
             return known
@@ -72,7 +75,10 @@ def build(name: str, **values: object) -> nn.Module:
     """
     network = NETWORKS[pick("model", name, NETWORKS)]
     wanted = signature(network).parameters
-    return network(**{name: value for name, value in values.items() if name in wanted})
+    try:
+        return network(**{key: value for key, value in values.items() if key in wanted})
+    except TypeError as error:
+        raise UserError(f"model {name!r}: {error}; give what it needs a default") from error
 
 
 def count(model: nn.Module) -> int:

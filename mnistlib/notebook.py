@@ -132,5 +132,5 @@ def in_short(text: str) -> None:
 def banner(shown) -> None:
     """Say loudly that digits (a DigitData) or runs (a sequence of Run) are those of the sample."""
     digits = [shown.name] if hasattr(shown, "name") else [run.dataset["name"] for run in shown]
-    if "sample" in digits:
+    if any(name.split(", ")[0] == "sample" for name in digits):
         say(f"> ⚠️ **This is not MNIST.** {SAMPLE}")

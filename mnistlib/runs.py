@@ -222,7 +222,8 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], about: dict[str, str]) -> Path:
     """Write tensors by name as one safetensors file, and beside them what `about` says."""
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    stored = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    about = {**about, "sha256": _checksum(stored)}
     return write_bytes(Path(path), to_bytes(stored, metadata=about))
 
 
@@ -230,4 +231,12 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What write_tensors() has written; OSError or SafetensorError where that cannot be read."""
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, file.metadata() or {}
+        about = file.metadata() or {}
+    if about.get("sha256", "") not in ("", _checksum(tensors)):  # others' files have none
+        raise SafetensorError("damaged: its checksum is another")
+    return tensors, about
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    parts = (name.encode() + tensors[name].numpy().tobytes() for name in sorted(tensors))
+    return sha256(b"".join(parts)).hexdigest()

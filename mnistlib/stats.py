@@ -96,16 +96,20 @@ def two_way(differences: np.ndarray) -> Interval:
     rest = differences - seeds[:, None] - images + mean
     n, m = differences.shape
     both = (rest**2).sum() / ((n - 1) * (m - 1) * n * m)
-    parts = seeds.var(ddof=1) / n, images.var(ddof=1) / m
-    if not any(parts):
+    of_seeds, of_images = seeds.var(ddof=1) / n, images.var(ddof=1) / m
+    variance = of_seeds + of_images - both
+    if variance <= 0:
         return Interval(float(mean), float(mean))
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(max(sum(parts) - both, 0))
+    parts = of_seeds**2 / (n - 1), of_images**2 / (m - 1), both**2 / ((n - 1) * (m - 1))
+    half = stats.t.ppf(0.975, variance**2 / sum(parts)) * np.sqrt(variance)
     return Interval(float(mean - half), float(mean + half))
 
 
 def detectable(differences: Sequence[float], n: int, alpha: float) -> float:
-    """The smallest true mean difference that n seeds show with 80 % power by a two-sided test at
-    `alpha`, if differences [m] spread as these do; in their unit."""
+    """The smallest true mean difference that n seeds show with 80 % power by a two-sided t-test at
+    `alpha`, if differences [m] spread as these do; in their unit. Infinite where n is so small that
+    no sign-flip test reaches `alpha`."""
+    if 2 / 2**n > alpha:
+        return np.inf
     effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8)
     return float(effect * np.std(differences, ddof=1))

@@ -22,12 +22,13 @@ from mnistlib.base import DataError, UserError, expect_writable, within
 from mnistlib.config import REGISTERED, Recipe, row_name
 from mnistlib.dataset import DigitData, split
 from mnistlib.processes import side_by_side
+from mnistlib.train import fit
 
 RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
 Outcome = tuple[str, runs.Run | str]  # a run's key; the run, or in a line why it was not made
 Workers = Callable[[list["Task"], DigitData, Path], Iterator[Outcome]]  # make what they are given
-_ONE_AT_A_TIME = threading.Lock()  # torch has one thread count and one random state a process
+_ONE_AT_A_TIME = threading.Lock()  # of a Dask worker that joins late, with several threads
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Task:
     recipe: Recipe
     seed: int
     key: str  # that its record will have
-    sent: bytes  # its network and technique by value: a worker may not be able to import them
+    sent: bytes  # its network and technique, by value where a script or notebook defines them
 
 
 class StudyError(UserError):
@@ -47,7 +48,8 @@ class StudyError(UserError):
 def validation_data(data: DigitData) -> DigitData:
     """The fixed split of the training digits that recipes are chosen on; no test digits in it."""
     fitting, validation = split(data.train)
-    return DigitData(fitting, validation, f"{data.name}, validation split", data.origin)
+    name = f"{data.name}, validation split"
+    return DigitData(fitting, validation, name, data.origin, data.is_sample)
 
 
 def study(
@@ -62,9 +64,9 @@ def study(
 ) -> list[runs.Run]:
     """Every recipe from every seed, seed by seed: runs found in `folder` are reused, others made.
 
-    Each run computes with one thread in a process of its own, so that its bits depend neither on
-    `jobs` nor on where it is made. A run is saved as it ends, and put aside in `folder` after each
-    epoch: a study that was stopped, in whatever way, goes on where it was.
+    Each run computes with one thread, so that its bits depend neither on `jobs` nor on where it is
+    made. A run is saved as it ends, and put aside in `folder` after each epoch: a study that was
+    stopped, in whatever way, goes on where it was.
 
     Args:
         seeds: integers from 0.
@@ -113,7 +115,7 @@ def _complete(
 def tasks(recipes: Iterable[Recipe], seeds: Iterable[int], fingerprint: str) -> list[Task]:
     """Each run once, seed by seed, so that a study that is stopped is a complete smaller one."""
     found: dict[str, Task] = {}
-    for seed, recipe in product(seeds, recipes):
+    for seed, recipe in product(map(int, seeds), recipes):
         key = runs.key(recipe, seed, fingerprint)
         names = recipe.model, recipe.model, recipe.augment
         used = [{name: known[name]} for name, known in zip(names, REGISTERED, strict=True)]
@@ -133,8 +135,6 @@ def attempt(task: Task, data: DigitData, folder: Path) -> Outcome:
         if runs.key(task.recipe, task.seed, data.fingerprint) != task.key:
             found = "the worker's digits or its version of mnistlib are not the driver's"
             raise DataError(f"{found}; start the workers again from the same files")
-        from mnistlib.train import fit
-
         shared = folder.is_dir() and os.access(folder, os.W_OK)
         checkpoint = runs.unfinished(folder, task.key) if shared else None
         how = {"device": "cpu", "progress": False, "checkpoint": checkpoint}

@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -15,10 +14,10 @@ from torch.nn import functional as F  # noqa: N812
 from tqdm.auto import tqdm
 
 from mnistlib.base import TrainingError, UserError, stream
-from mnistlib.config import Recipe
+from mnistlib.config import Recipe, differences
 from mnistlib.course import TEST_BATCH, Batches, Course
 from mnistlib.dataset import DigitData, Digits
-from mnistlib.model import build
+from mnistlib.model import LeNet5, build
 from mnistlib.runs import CURVES, Run, key
 
 PORTABLE = "4df16cdc010d06898ae8ea69e359ef8c89a4d41ecf433931247740e7fbce8fc0"  # see arithmetic()
@@ -49,10 +48,11 @@ def train(model, trn_loader, device, criterion, optimizer, after_step=None):
         images, labels = images.to(device), labels.to(device)
         optimizer.zero_grad(set_to_none=True)
         logits = model(images)  # [b, classes]
+        classes = _classes(logits, labels)
         loss = criterion(logits, labels)
         loss.backward()
         optimizer.step()
-        tally.add(loss.detach(), logits.detach(), labels)
+        tally.add(loss.detach(), logits.detach(), classes)
         if after_step is not None:
             after_step(len(logits))
     return tally.result()
@@ -70,7 +70,8 @@ def test(model, tst_loader, device, criterion):
     for images, labels in tst_loader:
         images, labels = images.to(device), labels.to(device)
         logits = model(images)  # [b, classes]
-        tally.add(criterion(logits, labels), logits, labels)
+        classes = _classes(logits, labels)
+        tally.add(criterion(logits, labels), logits, classes)
     return tally.result()
 
 
@@ -84,8 +85,8 @@ class _Tally:
         self.summed = getattr(criterion, "reduction", "mean") == "sum"
         self.loss, self.hits, self.n = 0.0, 0, 0
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.hits += (logits.argmax(1) == _classes(logits, labels)).sum()
+    def add(self, loss: Tensor, logits: Tensor, classes: Tensor) -> None:
+        self.hits += (logits.argmax(1) == classes).sum()
         self.loss += loss.double() * (1 if self.summed else len(logits))
         self.n += len(logits)
 
@@ -118,7 +119,8 @@ def initial(recipe: Recipe, seed: int) -> nn.Module:
     """The untrained network that fit() starts from with this recipe and seed."""
     with torch.random.fork_rng():
         torch.manual_seed(stream(seed, "weights"))
-        return build(recipe.model, **asdict(recipe))
+        changed = differences(Recipe(), recipe)
+        return build(recipe.model, **{name: value for name, (_, value) in changed.items()})
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -141,7 +143,7 @@ def arithmetic() -> str:
     """
     values = (torch.arange(64 * 32 * 32) * 7919 % 1009).float().div(1009).sub(0.5)
     with one_thread(), torch.random.fork_rng(), torch.enable_grad():
-        network = build("lenet5").to(memory_format=torch.channels_last)
+        network = LeNet5().to(memory_format=torch.channels_last)
         for parameter in network.parameters():
             parameter.data.copy_(values[: parameter.numel()].view(parameter.shape).div(4))
         labels = torch.arange(64) % 10
@@ -217,7 +219,7 @@ def _train_epochs(course: Course, recipe: Recipe, about, progress, on_epoch, che
             losses = values["train_loss"], values["test_loss"]
             if not all(map(isfinite, losses)):
                 found = f"training loss {losses[0]}, test loss {losses[1]}"
-                way_out = f"the learning rate {recipe.learning_rate} is too large; try a tenth"
+                way_out = f"if the rate {recipe.learning_rate} is too large, try a tenth"
                 raise TrainingError(f"stopped in epoch {number}: {found}; {way_out}")
             for curve in CURVES:
                 history[curve].append(values[curve])

@@ -70,16 +70,7 @@ def do_train(folder: Path) -> None:
     aside.unlink()
 
 
-def do_study(folder: Path) -> None:
-    """Six short runs, two at a time."""
-    from mnistlib.config import recipe
-    from mnistlib.study import study
-
-    recipes = [recipe("mlp", epochs=epochs) for epochs in (1, 2, 3)]
-    study(recipes, [0, 1], digits(), folder / "runs", jobs=2, progress=False)
-
-
-WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train, do_study)}
+WORK = {do.__name__[3:]: do for do in (do_download, do_cache, do_train)}
 
 
 def finished(folder: Path) -> set[str]:

@@ -5,12 +5,13 @@ from functools import partial
 import pytest
 import torch
 from safetensors import safe_open
-from torch import Generator
+from torch import Generator, nn
 
 from mnistlib.augment import distort
 from mnistlib.config import recipe
 from mnistlib.course import Batches
 from mnistlib.dataset import normalise
+from mnistlib.model import NETWORKS, LeNet5
 from mnistlib.train import fit
 from tests.same import untimed
 
@@ -93,13 +94,32 @@ def test_a_checkpoint_holds_no_digits_and_keeps_the_time_spent(tiny, aside):
         (0, {}, ""),
         (7, {}, ""),
         (5_000, {}, ""),
+        (-1, {}, "damaged: its checksum is another"),
     ],
 )
 def test_a_damaged_checkpoint_or_another_runs_is_named_and_not_used(
     keep, asked, reason, tiny, aside
 ):
     stop_after(1, GIVEN[0], tiny, aside)
-    aside.write_bytes(aside.read_bytes()[:keep])
+    content = aside.read_bytes()
+    last = bytes([content[-1] ^ 1])  # one flipped bit
+    aside.write_bytes(content[:keep] + last if keep == -1 else content[:keep])
     with pytest.warns(UserWarning, match=rf"run\.safetensors: not used \({reason}"):
         run = fit(GIVEN[0], tiny, progress=False, checkpoint=aside, **asked)
     assert untimed(run) == untimed(fit(GIVEN[0], tiny, progress=False, **asked))
+
+
+class Longer(LeNet5):
+    """One that has another layer now than when its run was put aside."""
+
+    def __init__(self):
+        super().__init__()
+        self.more = nn.Linear(10, 10)
+
+
+def test_a_changed_network_starts_again_from_its_own_first_weights(tiny, aside, monkeypatch):
+    stop_after(1, GIVEN[0], tiny, aside)
+    monkeypatch.setitem(NETWORKS, "lenet5", Longer)
+    with pytest.warns(UserWarning, match="not used .found another network of this name"):
+        run = fit(GIVEN[0], tiny, progress=False, checkpoint=aside)
+    assert untimed(run) == untimed(fit(GIVEN[0], tiny, progress=False))

@@ -178,6 +178,12 @@ def test_weights_come_back_bit_by_bit_with_the_key_of_their_run(run, stored):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_weights_that_two_layers_share_are_kept(tmp_path):
+    tensor = torch.ones(3)
+    path = runs.write_tensors(tmp_path / "w.safetensors", {"a": tensor, "b": tensor}, {})
+    assert runs.read_tensors(path)[0]["b"].tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("content", ["another network's", None, b"", b"not safetensors at all"])
 def test_a_file_that_is_missing_or_holds_no_such_weights_is_named(content, stored):
     path, _ = stored

@@ -58,14 +58,22 @@ def test_where_nearly_all_differences_are_equal_the_interval_still_holds_the_mea
     assert low <= 6 / 127 <= high
 
 
-@pytest.mark.parametrize("of_seeds", [0.05, 0.2, 1.0])  # images count more, as much, less
-def test_the_interval_over_seeds_and_digits_covers_both_chances(of_seeds):
+@pytest.mark.parametrize(
+    ("n", "of_seeds", "of_images"), [(10, 0.05, 1), (10, 0.2, 1), (10, 1, 1), (3, 0, 0), (20, 0, 0)]
+)
+def test_the_interval_over_seeds_and_digits_covers_both_chances(n, of_seeds, of_images):
     rng, inside = np.random.default_rng(0), []
     for _ in range(500):
-        seeds, images = rng.normal(0, of_seeds, (10, 1)), rng.normal(0, 1, 200)
-        low, high = stats.two_way(seeds + images + rng.normal(0, 1, (10, 200)))
-        inside.append(low < 0 < high)
+        seeds, images = rng.normal(0, of_seeds, (n, 1)), rng.normal(0, of_images, 200)
+        low, high = stats.two_way(seeds + images + rng.normal(0, 1, (n, 200)))
+        inside.append(low <= 0 <= high)
     assert 0.92 < np.mean(inside) < 0.98
+
+
+def test_a_test_that_so_few_seeds_cannot_pass_detects_nothing():
+    spread = [0.1, 0.2, 0.4]
+    assert stats.detectable(spread, 5, 0.05) == np.inf
+    assert stats.detectable(spread, 6, 0.05) < np.inf
 
 
 def test_without_any_spread_the_interval_over_both_is_a_point():

@@ -19,7 +19,7 @@ FINGERPRINT = "fd173559fad9320db65b18dd25991e18011ddf27deee842a82bd2001fcac012a"
 SAMPLE = "ac11000a69e003508e78595657e787dc7ff27cc1e30774f6055eeba33b7a12cf"  # the sample's
 MEAN = 0.1307  # mean of all pixels of MNIST's 60,000 training images, in [0, 1]
 STD = 0.3081  # their standard deviation
-# one rounding per possible grey value, so that every way to a tensor gives the same bits
+# one rounding per possible grey value
 TABLE = ((np.arange(256) / 255 - MEAN) / STD).astype(np.float32)
 
 
@@ -48,14 +48,16 @@ class Digits:
     name: str = "digits"  # what they are, such as "MNIST train"
 
     def __post_init__(self) -> None:
-        images, labels, n = self.images, self.labels, len(self.labels)
+        images, labels, n = self.images, self.labels, self.labels.size
         found = f"{images.dtype} {list(images.shape)} and {labels.dtype} {list(labels.shape)}"
-        right = images.dtype == np.uint8 and images.shape == (n, 28, 28) and n > 0
-        if right := right and labels.dtype == np.int64 and labels.shape == (n,):
+        good_images = images.dtype == np.uint8 and images.shape == (n, 28, 28) and n > 0
+        good_labels = labels.dtype == np.int64 and labels.shape == (n,)
+        if good_images and good_labels:
+            if 0 <= labels.min() <= labels.max() <= 9:
+                return
             found = f"labels from {labels.min()} to {labels.max()}"
-        if not right or labels.min() < 0 or labels.max() > 9:
-            expected = "uint8 [n, 28, 28] and int64 [n], n > 0, labels 0 to 9"
-            raise DataError(f"{self.name}: found {found}, expected {expected}; fetch others")
+        expected = "uint8 [n, 28, 28] and int64 [n], n > 0, labels 0 to 9"
+        raise DataError(f"{self.name}: found {found}, expected {expected}; fetch others")
 
     def __len__(self) -> int:
         return len(self.labels)

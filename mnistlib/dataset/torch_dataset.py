@@ -22,7 +22,7 @@ class MNIST(Dataset):
     An item is `(img, label)`, label an int from 0 to 9. Without a transform img is the normalised
     tensor: float32 [1, 28, 28], its values scaled to [0, 1], minus 0.1307, over 0.3081. With one,
     img is what it makes of a PIL image (mode "L", 28×28, background 0), as in torchvision: the same
-    tensor by `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])`.
+    tensor, but for rounding, by `Compose([ToTensor(), Normalize((0.1307,), (0.3081,))])`.
 
     Args:
         data_dir: a tar or a folder of {id}_{label}.png, or a folder of both splits in any layout

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -58,21 +57,6 @@ def signed_grid(images: np.ndarray, axes, unit: str):
     scale = {"label": unit, "pad": 0.02, "fraction": 0.03}
     first.figure.colorbar(first.images[0], ax=np.ravel(axes), **scale).outline.set_visible(False)
     return axes
-
-
-def embedding(points: np.ndarray, labels: np.ndarray, ax: Axes) -> Axes:
-    """Digits as points [n, 2] of a plane, each class of labels [n] named where it is densest."""
-    palette = np.array(sns.color_palette("colorblind", 10))  # ten are too many: each has a name
-    ax.scatter(*points.T, s=5, c=palette[labels], alpha=0.6, linewidths=0, rasterized=True)
-    look = {"fontsize": 15, "fontweight": "bold", "ha": "center", "va": "center"}
-    look["path_effects"] = [patheffects.withStroke(linewidth=3.5, foreground="white")]
-    for digit in np.unique(labels):
-        island = points[labels == digit]
-        apart = np.linalg.norm(island[:, None] - island, axis=-1)  # [n, n]
-        reach = np.sort(apart, axis=1)[:, len(island) // 4]  # to the nearest quarter of its class
-        ax.text(*island[reach.argmin()], str(digit), **look)
-    ax.set_aspect("equal", adjustable="datalim")
-    return bare(ax)
 
 
 def learning_curves(history: History, axes: np.ndarray, name: str = "lenet5") -> np.ndarray:
@@ -203,19 +187,3 @@ def gap(ax: Axes, frame: pd.DataFrame) -> Axes:
     style.log_percent_axis(ax.xaxis)
     ax.legend(**style.ABOVE)
     return rows(ax, frame.index, "share of digits that are misread, last epoch")
-
-
-def speed(ax: Axes, frame: pd.DataFrame, floor: float) -> Axes:
-    """Seconds of each contestant as bars, first row on top, with the spread of its repetitions.
-
-    Columns as of bench.results: title, seconds, low, high, ratio, ours. No arrangement of the same
-    sums can beat the seconds of the `floor`.
-    """
-    spread = frame["seconds"] - frame["low"], frame["high"] - frame["seconds"]
-    look = {"color": np.where(frame["ours"], style.BLUE, style.OTHER), "xerr": spread}
-    bars = ax.barh(range(len(frame)), frame["seconds"], 0.62, ecolor=style.INK, **look)
-    words = [f"{line.seconds:.1f} s, {line.ratio:.1f}×" for line in frame.itertuples()]
-    ax.bar_label(bars, words, padding=5, size=9)
-    mark(ax, floor, f"floor: {floor:.1f} s at the speed of a matrix product", "left")
-    ax.set_xlim(0, 1.22 * frame["high"].max())  # room for what is written at the longest bar
-    return rows(ax, frame["title"], "seconds an epoch")

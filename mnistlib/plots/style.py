@@ -17,7 +17,7 @@ from mnistlib.config import TITLES
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
-INK, MUTED, OTHER, FAINT = "#222222", "#666666", "#B8B8B8", "#DDDDDD"
+INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
 
 COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
 TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
