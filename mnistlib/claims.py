@@ -101,9 +101,10 @@ def results(study: Study) -> pd.DataFrame:
     """The whole study as people read it, a row a recipe; index: labels.
 
     Columns: test error (95 % interval over seeds), against, difference in points (over seeds), over
-    seeds and digits, p (Holm), verdict, seeds.
+    seeds and digits, p (Holm), verdict (where others are judged, with what is exploratory), seeds.
     """
     frame = _rows(study)
+    said = frame["decided"] | ~frame["decided"].any()
     rows = list(frame.itertuples())
     table = {
         "test error": [error_words(row, over="") for row in rows],
@@ -111,7 +112,7 @@ def results(study: Study) -> pd.DataFrame:
         "difference": [points(row.difference, row.low, row.high) for row in rows],
         "over seeds and digits": [between(row.both_low, row.both_high) for row in rows],
         "p (Holm)": frame["p_holm"].map("{:.2g}".format),
-        "verdict": frame["verdict"] + np.where(frame["decided"], "", ", exploratory"),
+        "verdict": frame["verdict"] + np.where(said, "", ", exploratory"),
         "seeds": frame["seeds"],
     }
     table = pd.DataFrame(table, frame.index)
