@@ -166,8 +166,7 @@ def fit(
 ) -> Run:
     """Train by `recipe` from `seed`, test after each epoch, and record the last epoch as result.
 
-    On the CPU it computes with one thread: the same seed gives the same bits wherever the run is
-    made. More would give others, and wait where other work runs.
+    It computes with one thread on the CPU: the same seed gives the same bits wherever it is made.
 
     Args:
         data: trained on its training split; the test split is only looked at.
