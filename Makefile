@@ -38,5 +38,6 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) lacks the module venv; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --disable-pip-version-check --quiet --no-compile -r requirements.txt  # most is never imported
+	$(PY) -m pip install --disable-pip-version-check --quiet --no-compile -r requirements.txt
+	@$(PY) -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on all cores; pip would take one
 	@touch $@
