@@ -32,22 +32,25 @@ SURE = 0.95  # how often one run must come out ahead of another to be called eno
 
 
 def claims(study: Study, runs: Sequence[Run]) -> pd.DataFrame:
-    """What the report claims; index: claim, columns: evidence, "supported" or "not supported".
+    """What the report claims; index: claim, columns: evidence, verdict: "supported" or
+    "not supported", and "exploratory" until all families are judged.
 
     Args:
         study: as from plan.judge, of these runs.
     """
     found = [*_of_networks(study), *_of_techniques(study), *_of_parts(study, runs)]
     frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
-    frame["verdict"] = frame["verdict"].map({True: "supported", False: "not supported"})
-    return frame
+    words = frame["verdict"].map({True: "supported", False: "not supported"})
+    decided = all(family["decided"].all() for family in study.values())
+    return frame.assign(verdict=words if decided else words + ", exploratory")
 
 
 def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
     added = study[ADDED]
     lenet5, mlp, together = added.loc["lenet5"], added.loc["mlp"], added.loc["lenet5_reg"]
     text = (
-        f"LeNet-5, by the assignment's recipe, is as good as the {100 * LENET5_1998:.2f} % of 1998."
+        f"LeNet-5, by the assignment's recipe, makes no more errors than the "
+        f"{100 * ERROR_1998:.2f} % of 1998."
     )
     yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998
     text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
@@ -84,7 +87,7 @@ def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, boo
     if PARTS in study:
         without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
         text = "Every part of the combination is needed: without it, it is worse."
-        yield text, family_words("Changed", without), (without["verdict"] == "hurts").all()
+        yield text, family_words("Of its parts", without), (without["verdict"] == "hurts").all()
     more = surplus(by_row(counted(runs)), "lenet5_reg", COMBINED, "lenet5")
     left = points(more["difference"], more["low"], more["high"])
     evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
@@ -143,11 +146,20 @@ def _rows(study: Study) -> pd.DataFrame:
     return frame[~(frame.index.duplicated() & frame["p"].isna())].rename(index=label)
 
 
+WORDS = {  # of each verdict, for one row and for several
+    "helps": ("helps", "help"),
+    "hurts": ("hurts", "hurt"),
+    "equivalent": ("is equivalent", "are equivalent"),
+    "not shown": ("is not shown to differ", "are not shown to differ"),
+}
+
+
 def family_words(what: str, rows: pd.DataFrame) -> str:
-    """The verdicts on some rows, labelled, in a sentence: "Alone: helps (a and b), hurts (c)."."""
+    """The verdicts on some rows, labelled, in a sentence: "Added alone, a and b help; c hurts."."""
     rows = rows.set_axis(rows.index.str.removeprefix("+ "))
-    seen = [verdict for verdict in VERDICTS if (rows["verdict"] == verdict).any()]
-    return f"{what}: {', '.join(f'{verdict} ({which(rows, verdict)})' for verdict in seen)}."
+    seen = {verdict: (rows["verdict"] == verdict).sum() for verdict in VERDICTS}
+    said = [f"{which(rows, v)} {WORDS[v][int(n > 1)]}" for v, n in seen.items() if n]
+    return f"{what}, {'; '.join(said)}."
 
 
 def signed(fraction: float) -> str:

@@ -19,13 +19,15 @@ from mnistlib.runs import Run, expect_comparable
 
 ALPHA, MARGIN = 0.05, 0.0005  # of p-values; of accuracy, within which rows are equivalent
 VERDICTS = ("helps", "hurts", "equivalent", "not shown")
-RULE = (
-    "A recipe *helps* if its test accuracy after the last epoch, paired by seed with that of what "
-    "it is compared with, is higher on average and the two-sided sign-flip p-value, corrected by "
-    "Holm over its family, is below 0.05; it *hurts* if it is lower with such a p-value; otherwise "
-    "that is *not shown*, and where the 90 % interval of the difference lies within ±0.05 points, "
-    "the two are *equivalent*."
-)
+RULE = """
+A row and what it is compared with are paired by seed. The outcome is the test accuracy after the
+last epoch, the test a two-sided sign-flip test, its p-value corrected by Holm over the family.
+
+- *helps*: better on average, p below 0.05
+- *hurts*: worse on average, p below 0.05
+- *equivalent*: neither, and the 90 % interval of the difference within ±0.05 points (five images)
+- *not shown*: none of these
+"""
 ENOUGH_SEEDS = 3  # fewer say too little about their spread: then the headline shows the first one
 LATE = 5  # epochs, whose mean is the second outcome
 
@@ -81,7 +83,7 @@ def judged(
     rows: Mapping[str, Sequence[Run]],
     against: Mapping[str, str],
     without: Iterable[int] = (),
-    spoilt: bool = False,
+    spoilt: Mapping[str, bool] | None = None,
 ) -> pd.DataFrame:
     """One row for each of a family, by RULE; one that is compared with itself is a baseline.
 
@@ -98,14 +100,17 @@ def judged(
         rows: runs by name.
         against: by name, what each row is compared with.
         without: test images to leave out, by index.
-        spoilt: leave out the seed that favours the row's difference most.
+        spoilt: leave out a seed of each row: the one that adds most to its difference (True by its
+            name) or the one that takes most from it.
     """
     names = {*against, *against.values()}
     right = {name: _right(name, rows[name], list(without)) for name in names}
     compared = [name for name, other in against.items() if name != other]
     alpha = ALPHA / max(1, len(compared))
     lines = {
-        x: {"against": y, **_line(x, right[x], right[y], spoilt, alpha), **_late(rows[x], rows[y])}
+        x: {"against": y}
+        | _line(x, right[x], right[y], None if spoilt is None else spoilt.get(x, True), alpha)
+        | _late(rows[x], rows[y])
         for x, y in against.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index")
@@ -136,16 +141,18 @@ def _right(name: str, runs: Sequence[Run], without: list[int]) -> pd.DataFrame:
     return pd.DataFrame(right, seeds)
 
 
-def _line(name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool, alpha: float) -> dict:
+def _line(
+    name: str, one: pd.DataFrame, other: pd.DataFrame, spoilt: bool | None, alpha: float
+) -> dict:
     seeds = one.index.intersection(other.index).sort_values()
     if len(seeds) < 2:
         found = f"found {len(seeds)} seeds shared with what it is compared with"
         raise UserError(f"{name}: {found}; train 2 or more")
     one, other = one.loc[seeds], other.loc[seeds]
-    if spoilt:
+    if spoilt is not None:
         gains = one.sum(axis=1) - other.sum(axis=1)
-        best = gains.idxmax() if gains.sum() > 0 else gains.idxmin()
-        one, other = one.drop(best), other.drop(best)
+        seed = gains.idxmax() if spoilt == (gains.sum() > 0) else gains.idxmin()
+        one, other = one.drop(seed), other.drop(seed)
     a, b, images = one.sum(axis=1).to_numpy(), other.sum(axis=1).to_numpy(), one.shape[1]
     error, gain = stats.mean_interval(1 - a / images), stats.sign_flip_interval(a - b)
     both, near = stats.two_way((one - other).to_numpy()), stats.sign_flip_interval(a - b, 0.9)

@@ -170,7 +170,8 @@ def judge(runs: Sequence[Run]) -> dict[str, pd.DataFrame]:
             there = {**{other: other for other in there.values()}, **there}
             frame = judged(rows, there)
             frame["undisputed"] = judged(rows, there, without=disputed)["verdict"]
-            frame["spoilt"] = judged(rows, there, spoilt=True)["verdict"]
+            firm = frame["verdict"].isin(["helps", "hurts"])
+            frame["spoilt"] = judged(rows, there, spoilt=firm.to_dict())["verdict"]
             study[name] = frame.assign(decided=not missing(runs, name))
     return study
 
@@ -180,7 +181,7 @@ def standing(runs: Sequence[Run]) -> str:
     if left := missing(runs):
         explored = f"seeds {EXPLORED[0]} to {EXPLORED[-1]} chose what to try"
         there = f"{len(planned(ADDED)) - left} of the {len(planned(ADDED))} runs"
-        return f"Exploratory ({explored}); {there} that will decide are there."
+        return f"Exploratory ({explored}); {there} that will decide this are there."
     waiting = [name.lower() for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)]
     words = f"Judged once, as planned, from {len(DECIDING)} seeds that took no part in any choice"
     return f"{words}; exploratory still: {', '.join(waiting)}." if waiting else f"{words}."

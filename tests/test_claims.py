@@ -80,7 +80,7 @@ def test_three_must_help_alone(study, supported):
     study[ADDED].loc[[f"lenet5 + {name}" for name in ORDER[2:]], "verdict"] = "not shown"
     assert [i for i, stands in enumerate(supported()) if not stands] == [6]
     evidence = claims.claims(study, []).filter(like="At least three", axis=0)["evidence"].item()
-    assert evidence.startswith("Added alone: helps (weight decay and dropout), not shown (batch")
+    assert evidence.startswith("Added alone, weight decay and dropout help; batch norm, label")
     study[ADDED]["verdict"] = "not shown"
     assert (
         claims.claims(study, []).filter(like="One run", axis=0)["evidence"].item() == "none helps"

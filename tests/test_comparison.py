@@ -78,10 +78,13 @@ def test_images_can_be_left_out():
 
 def test_the_seed_that_favours_a_row_most_can_be_left_out():
     rows = {"base": runs(*BASE), "other": runs(20, *(count - 1 for count in BASE[1:]))}
-    frame = judged(rows, {"other": "base"}, spoilt=True)
+    frame = judged(rows, {"other": "base"}, spoilt={"other": True})
     assert frame.loc["other", ["seeds", "difference"]].tolist() == [7, pytest.approx(0.001)]
-    worse = judged({"base": rows["other"], "other": rows["base"]}, {"other": "base"}, spoilt=True)
+    other_way = {"base": rows["other"], "other": rows["base"]}
+    worse = judged(other_way, {"other": "base"}, spoilt={"other": True})
     assert worse.loc["other", "difference"] == pytest.approx(-0.001)
+    frame = judged(rows, {"other": "base"}, spoilt={"other": False})
+    assert frame.loc["other", "difference"] == pytest.approx((10 + 6 * 1) / 7 / N)
 
 
 def test_the_second_outcome_is_the_mean_of_the_last_five_epochs():

@@ -129,7 +129,7 @@ def test_nothing_is_called_judged_before_all_runs_are_there(runs):
     assert plan.counted([*runs[1:], *explored]) == explored
     assert not plan.judge([*runs[1:], *explored])[ADDED].decided.any()
     told = plan.standing(runs[1:])
-    assert told.endswith("219 of the 220 runs that will decide are there.")
+    assert told.endswith("219 of the 220 runs that will decide this are there.")
 
 
 @pytest.mark.parametrize("change", [{"versions": {}}, {"dataset": {**run(0, 0).dataset}}])

@@ -130,7 +130,7 @@ def strips(ax: Axes, accuracies: Mapping, intervals: Mapping, known: Sequence[fl
         values = np.sort(accuracies[name])
         dots = row + np.linspace(-0.28, -0.08, len(values))
         ax.scatter(values, dots, s=28, color=colour, alpha=0.75, linewidths=0)
-        interval(ax, row + 0.15, *intervals[name], values.mean(), colour, "D")
+        interval(ax, row + 0.15, *intervals[name], values.mean(), colour, "|", markeredgewidth=2)
         beside(ax, row, percent(values.mean()), colour)
     value, *ends = known
     ax.axvspan(*ends, color=style.FAINT, alpha=0.5, linewidth=0, zorder=0)
