@@ -204,7 +204,7 @@ def later(frame: pd.DataFrame, level: float, model: str, other: str) -> pd.DataF
     reach = reaches(frame, level)
     lines = {}
     for kind, (_, _, strengths, trained) in KINDS.items():
-        gains = reach[kind, model] - reach[kind, other]
+        gains = (reach[kind, model] - reach[kind, other]).dropna()  # of shared seeds
         hundredths = np.rint(100 * gains / strengths[-1]).astype(int)
         lines[kind] = [trained, gains.mean(), stats.sign_flip(hundredths)]
     columns = ["trained", "difference", "p"]
