@@ -17,7 +17,6 @@ The rooms, in the order of the data's way; each imports only from those above it
     comparison  runs in, paired comparisons, verdicts and the headline table out
     plan        what was tried, chosen, and tried again from fresh seeds
     claims      the report's sentences and tables
-    beyond      digits distorted step by step, and how far networks still read them
     plots       arrays in, axes out
     notebook    what notebooks call: check() parameters, show() figures
     bench       how fast, beside the usual ways

@@ -76,9 +76,6 @@ def _data(options: argparse.Namespace) -> None:
     print(f"fingerprint {data.fingerprint}")
     for name, digest, known in data.files:
         print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
-    for digit in range(10):
-        train, test = ((part.labels == digit).sum() for part in (data.train, data.test))
-        print(f"  class {digit}: {train:6,} training {test:6,} test")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -92,8 +89,7 @@ def _bench(options: argparse.Namespace) -> None:
     from mnistlib.bench import bench
     from mnistlib.dataset import load
 
-    settings = {"batches": 30, "repetitions": 3} if options.quick else {}
-    bench(load(options.data), options.only, options.out, **settings)
+    bench(load(options.data), options.only, options.out)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,7 +127,6 @@ def _parser() -> argparse.ArgumentParser:
 
     about = "time training and reading beside the usual ways"
     add = _command(commands, _bench, about, "out/bench.json")
-    add("--quick", action="store_true", help="fewer batches and repetitions")
     add("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
     return parser
 

@@ -109,7 +109,7 @@ def judged(
     alpha = ALPHA / max(1, len(compared))
     lines = {
         x: {"against": y}
-        | _line(x, right[x], right[y], None if spoilt is None else spoilt.get(x, True), alpha)
+        | _line(x, right[x], right[y], (spoilt or {}).get(x), alpha)
         | _late(rows[x], rows[y])
         for x, y in against.items()
     }

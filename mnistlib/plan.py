@@ -134,8 +134,7 @@ def planned(family: str) -> set[tuple[Recipe, int]]:
 
 
 def missing(runs: Sequence[Run], family: str = ADDED) -> int:
-    """How many of the runs that decide a family are not among these: on MNIST, in the arithmetic
-    that travels."""
+    """How many runs that decide a family are not among these, on MNIST, in portable arithmetic."""
     decide = [run for run in runs if run.versions.get("arithmetic") == "portable"]
     there = {(r.recipe, r.seed) for r in decide if r.dataset["fingerprint"] == FINGERPRINT}
     return len(planned(family) - there)

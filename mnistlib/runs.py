@@ -181,11 +181,10 @@ def latest(runs: Iterable[Run], model: str) -> Run:
 
 def summary_frame(runs: Iterable[Run]) -> pd.DataFrame:
     """One row a run: the values of its recipe, its seed, and the last of each of CURVES."""
-    rows = [
+    return pd.DataFrame(
         {**vars(run.recipe), "seed": run.seed, **{name: run.history[name][-1] for name in CURVES}}
         for run in runs
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def expect_comparable(rows: Mapping[str, Sequence[Run]]) -> None:

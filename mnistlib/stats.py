@@ -106,9 +106,8 @@ def two_way(differences: np.ndarray) -> Interval:
 
 
 def detectable(differences: Sequence[float], n: int, alpha: float) -> float:
-    """The smallest true mean difference that n seeds show with 80 % power by a two-sided t-test at
-    `alpha`, if differences [m] spread as these do; in their unit. Infinite where n is so small that
-    no sign-flip test reaches `alpha`."""
+    """The smallest true mean that n seeds show with 80 % power by a two-sided t-test at `alpha`, if
+    differences [m] spread as these do; infinite where no sign-flip test of n reaches `alpha`."""
     if 2 / 2**n > alpha:
         return np.inf
     effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=0.8)

@@ -5,7 +5,6 @@ They are made by processes of this machine (joblib's loky), or by the workers of
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ RESTARTS = 3  # of all workers, after one was lost (killed for its memory, say)
 SECONDS_TO_ANSWER = 15
 Outcome = tuple[str, runs.Run | str]  # a run's key; the run, or in a line why it was not made
 Workers = Callable[[list["Task"], DigitData, Path], Iterator[Outcome]]  # make what they are given
-_ONE_AT_A_TIME = threading.Lock()  # of a Dask worker that joins late, with several threads
 
 
 @dataclass(frozen=True)
@@ -138,8 +136,7 @@ def attempt(task: Task, data: DigitData, folder: Path) -> Outcome:
         shared = folder.is_dir() and os.access(folder, os.W_OK)
         checkpoint = runs.unfinished(folder, task.key) if shared else None
         how = {"device": "cpu", "progress": False, "checkpoint": checkpoint}
-        with _ONE_AT_A_TIME:
-            return task.key, fit(task.recipe, data, task.seed, **how)
+        return task.key, fit(task.recipe, data, task.seed, **how)
     except Exception as error:
         return task.key, _one_line(error)
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from mnistlib import runs
-from mnistlib.base import RUNS, DataError
-from mnistlib.config import ROWS, Recipe, recipe
+from mnistlib.base import RUNS, WEIGHTS, DataError
+from mnistlib.config import RECIPES, ROWS, Recipe, recipe
 from mnistlib.runs import CURVES, Run
-from mnistlib.train import initial
+from mnistlib.train import initial, predict
 
 
 @pytest.fixture
@@ -193,3 +193,16 @@ def test_a_file_that_is_missing_or_holds_no_such_weights_is_named(content, store
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"w\.safetensors: no weights of CustomMLP"):
         runs.load_weights(initial(recipe("mlp"), 0), path)
+
+
+def test_the_weights_in_git_are_those_of_the_runs_that_decide(digit_data):
+    found = {run.key: run for run in runs.load_all(RUNS)}
+    paths = sorted(WEIGHTS.glob("*/*.safetensors"))
+    assert len(paths) >= 13
+    for path in paths:
+        network = initial(RECIPES[path.parent.name], 0)
+        run = found[runs.load_weights(network, path)]
+        assert (run.recipe, run.seed) == (RECIPES[path.parent.name], int(path.stem[5:]))
+        if digit_data.fingerprint == run.dataset["fingerprint"]:
+            answers = predict(network, digit_data.test).argmax(1)
+            assert (answers != run.answers).sum() <= 5  # another processor may tip a close call
