@@ -87,32 +87,27 @@ def judged(
 ) -> pd.DataFrame:
     """One row for each of a family, by RULE; one that is compared with itself is a baseline.
 
-    Columns: against (a name), seeds (shared), error (mean test error, fraction), error_low,
-    error_high (Student's 95 % interval over seeds), difference (mean paired difference of accuracy,
-    fraction), low, high (all that its sign-flip test does not refuse at 5 %, over seeds), both_low,
-    both_high (95 % over seeds and digits), p, p_holm, better (how often one run reads more than one
-    of the other row, from any two seeds; ties count half), detectable (the smallest difference
-    shown with 80 % power, at 5 % over the number of comparisons), verdict; late, late_p: difference
-    and corrected p-value of the second outcome, the mean of the last LATE epochs' accuracies, of
-    all seeds and images. Intervals are not corrected for their number.
+    Columns: against (a name), seeds (shared); error (mean test error, fraction), error_low,
+    error_high (Student's, over seeds); difference (mean paired difference of accuracy, fraction),
+    low, high (what the sign-flip test does not refuse, over seeds), both_low, both_high (over seeds
+    and digits); p, p_holm; better (share of pairs of any two seeds in which this row reads more;
+    ties count half); detectable (see stats; at 5 % over the number of comparisons); verdict; late,
+    late_p (of the mean of the last LATE epochs' accuracies). Intervals are 95 %, not corrected.
 
     Args:
         rows: runs by name.
         against: by name, what each row is compared with.
         without: test images to leave out, by index.
-        spoilt: leave out a seed of each row: the one that adds most to its difference (True by its
-            name) or the one that takes most from it.
+        spoilt: leave out the seed that adds most to a row's difference (True), or takes most.
     """
     names = {*against, *against.values()}
     right = {name: _right(name, rows[name], list(without)) for name in names}
     compared = [name for name, other in against.items() if name != other]
     alpha = ALPHA / max(1, len(compared))
-    lines = {
-        x: {"against": y}
-        | _line(x, right[x], right[y], (spoilt or {}).get(x), alpha)
-        | _late(rows[x], rows[y])
-        for x, y in against.items()
-    }
+    lines = {}
+    for x, y in against.items():
+        line = _line(x, right[x], right[y], (spoilt or {}).get(x), alpha)
+        lines[x] = {"against": y, **line, **_late(rows[x], rows[y])}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     itself = ~frame.index.isin(compared)
     frame.loc[itself, ["p", "p_holm", "late_p"]] = np.nan
