@@ -145,11 +145,10 @@ def counted(runs: Sequence[Run], family: str = ADDED) -> list[Run]:
     UserError where they are of different digits."""
     if len({run.dataset["fingerprint"] for run in runs}) > 1:
         raise UserError("found runs on different digits; give a folder of those on one data set")
-    recipes = {recipe for recipe, _ in planned(family)}
-    found = [run for run in runs if run.recipe in recipes]
-    deciding = LONGER_SEEDS if family == LONGER else DECIDING
+    decide = planned(family)
     if not missing(runs, family):
-        return [run for run in found if run.seed in deciding]
+        return [run for run in runs if (run.recipe, run.seed) in decide]
+    found = [run for run in runs if run.recipe in {recipe for recipe, _ in decide}]
     return [run for run in found if run.seed in EXPLORED] or found
 
 
@@ -181,6 +180,6 @@ def standing(runs: Sequence[Run]) -> str:
         explored = f"seeds {EXPLORED[0]} to {EXPLORED[-1]} chose what to try"
         there = f"{len(planned(ADDED)) - left} of the {len(planned(ADDED))} runs"
         return f"Exploratory ({explored}); {there} that will decide this are there."
-    waiting = [name.lower() for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)]
+    waiting = [name[0].lower() + name[1:] for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)]
     words = f"Judged once, as planned, from {len(DECIDING)} seeds that took no part in any choice"
     return f"{words}; exploratory still: {', '.join(waiting)}." if waiting else f"{words}."

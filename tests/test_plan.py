@@ -118,7 +118,7 @@ def test_what_is_there_is_judged_by_the_seeds_that_decide(runs):
     told = plan.standing([*more, *runs])
     assert told.startswith("Judged once, as planned, from 20 seeds")
     assert told.endswith(
-        "exploratory still: the mlp on fair terms, longer training, parts of all together."
+        "exploratory still: the MLP on fair terms, longer training, parts of all together."
     )
 
 
