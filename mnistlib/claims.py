@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlib import stats
-from mnistlib.comparison import COMBINED, VERDICTS, by_row, label, surplus, which
+from mnistlib.comparison import COMBINED, VERDICTS, by_row, label, surplus
 from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
@@ -27,7 +27,7 @@ KNOWN = (  # method, test error as a fraction, source
 )
 ERROR_1998, ERROR_2003 = KNOWN[1][1], KNOWN[-1][1]
 LENET5_1998 = 1 - ERROR_1998
-BAND_1998 = (LENET5_1998, *stats.wilson(9_905, 10_000))  # with its interval over test digits
+BAND_1998 = LENET5_1998, *stats.wilson(round(10_000 * LENET5_1998), 10_000)  # and its interval
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
@@ -155,6 +155,12 @@ def family_words(what: str, rows: pd.DataFrame) -> str:
     seen = {verdict: (rows["verdict"] == verdict).sum() for verdict in VERDICTS}
     said = [f"{which(rows, v)} {WORDS[v][int(n > 1)]}" for v, n in seen.items() if n]
     return f"{what}, {'; '.join(said)}."
+
+
+def which(frame: pd.DataFrame, verdict: str) -> str:
+    """The rows that have a verdict, in words: "a, b and c"."""
+    *names, last = frame.index[frame["verdict"] == verdict]
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 def signed(fraction: float) -> str:

@@ -171,11 +171,11 @@ def _line(
 
 
 def _late(one: Sequence[Run], other: Sequence[Run]) -> dict:
-    better, worse = (
+    ones, others = (
         pd.DataFrame({run.seed: run.history["test_accuracy"][-LATE:] for run in runs})
         for runs in (one, other)
     )
-    gains = (better - worse).dropna(axis=1)  # [epochs, shared seeds]
+    gains = (ones - others).dropna(axis=1)  # [epochs, shared seeds]
     images = np.rint(gains.sum() * len(one[0].predictions)).astype(int)
     return {"late": gains.mean(axis=None), "late_p": stats.sign_flip(images)}
 
@@ -196,12 +196,6 @@ def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str],
     found |= stats.sign_flip_interval(left)._asdict()  # all in images
     images = len(rows[base][0].predictions)
     return {name: value / images for name, value in found.items()} | {"seeds": len(left)}
-
-
-def which(frame: pd.DataFrame, verdict: str) -> str:
-    """The rows of compare's frame that have a verdict, in words: "a, b and c"."""
-    *names, last = frame.index[frame["verdict"] == verdict]
-    return f"{', '.join(names)} and {last}" if names else last
 
 
 def headline(runs: Sequence[Run]) -> pd.DataFrame:

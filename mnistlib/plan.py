@@ -180,6 +180,8 @@ def standing(runs: Sequence[Run]) -> str:
         explored = f"seeds {EXPLORED[0]} to {EXPLORED[-1]} chose what to try"
         there = f"{len(planned(ADDED)) - left} of the {len(planned(ADDED))} runs"
         return f"Exploratory ({explored}); {there} that will decide this are there."
-    waiting = [name[0].lower() + name[1:] for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)]
+    waiting = [
+        name[0].lower() + name[1:] for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)
+    ]
     words = f"Judged once, as planned, from {len(DECIDING)} seeds that took no part in any choice"
     return f"{words}; exploratory still: {', '.join(waiting)}." if waiting else f"{words}."
