@@ -32,9 +32,8 @@ def technique(name: str, **values: object) -> Callable[[Callable], Callable]:
     adds a function of (images, labels, generator), called for each training batch: images float32
     [b, 1, 28, 28] in [0, 1], before normalisation, 0 is black; labels int64 [b]. It returns images
     of that shape, and draws all its chance from the generator, which lives on their device. A
-    further parameter `distortion` gets the recipe's value. Records are found
-    again by the name: give a technique that you change another one. UserError where it is that of
-    one of the report's techniques.
+    further parameter `distortion` gets the recipe's value. Records are found again by the name:
+    give a technique that you change another one. UserError where it is that of one of the report's.
     """
     if name in TAKEN:
         raise UserError(f"technique {name!r} is there already; give another name")
