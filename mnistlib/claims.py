@@ -164,8 +164,9 @@ def which(frame: pd.DataFrame, verdict: str) -> str:
 
 
 def signed(fraction: float) -> str:
-    """A fraction of accuracy in points: "+0.33"."""
-    return f"{100 * fraction:+.2f}".replace("-", "−")
+    """A fraction of accuracy in points: "+0.33"; without a sign where it is written as 0.00."""
+    words = f"{100 * fraction:+.2f}".replace("-", "−")
+    return words if words[1:] != "0.00" else "0.00"
 
 
 def between(low: float, high: float) -> str:
