@@ -117,7 +117,8 @@ def _card(page: Page, notebook: NotebookNode) -> str:
 def headline_table(runs: Sequence[Run]) -> str:
     """The headline in Markdown."""
     frame = readable(headline(runs)).reset_index()
-    rows = [frame.columns, ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
+    aligned = ["---", *["---:"] * (len(frame.columns) - 1)]
+    rows = [frame.columns, aligned, *frame.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
