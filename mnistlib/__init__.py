@@ -6,6 +6,7 @@ The rooms, in the order of the data's way; each imports only from those above it
     dataset     bytes on disk -> Digits; the MNIST data set class; fetching and checking
     model       the networks, and `register` for any other
     augment     techniques that act on batches, and `technique` for any other
+    distortion  kinds of distortion beyond those of training, from mild to strong
     counting    parameters, sizes and work of a network, layer by layer
     config      Recipe: all that decides a run but seed and digits; the study's rows
     runs        Run <-> JSON; records and weights found by row and seed
@@ -17,6 +18,8 @@ The rooms, in the order of the data's way; each imports only from those above it
     comparison  runs in, paired comparisons, verdicts and the headline table out
     plan        what was tried, chosen, and tried again from fresh seeds
     claims      the report's sentences and tables
+    beyond      what trained networks say of distorted digits, and of those of others
+    draw        a canvas in JupyterLab to draw a digit on
     plots       arrays in, axes out
     notebook    what notebooks call: check() parameters, show() figures
     bench       how fast, beside the usual ways

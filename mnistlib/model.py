@@ -12,6 +12,7 @@ from importlib import import_module
 from inspect import signature
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -107,6 +108,23 @@ class Pad(nn.Module):
 pad = Pad()
 
 
+class MaxPool(nn.MaxPool2d):
+    """The largest of each 2×2 pixels, of maps with even sides.
+
+    Where no gradient is wanted, the same values are found in a fifth of the time: PyTorch's kernel
+    also notes where they were, and is slow for few maps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            return super().forward(maps)
+        rows = torch.maximum(maps[..., ::2, :], maps[..., 1::2, :])
+        return torch.maximum(rows[..., ::2], rows[..., 1::2])
+
+
 @register("lenet5", title="LeNet-5")
 class LeNet5(nn.Module):
     """LeNet-5 as the assignment draws it; 61,706 parameters.
@@ -121,7 +139,7 @@ class LeNet5(nn.Module):
         self.pad = Pad()
         self.conv1 = nn.Conv2d(1, 6, 5)
         self.conv2 = nn.Conv2d(6, 16, 5)
-        self.pool = nn.MaxPool2d(2)
+        self.pool = MaxPool()
         self.flatten = nn.Flatten()
         self.fc1 = nn.Linear(16 * 5 * 5, 120)
         self.fc2 = nn.Linear(120, 84)

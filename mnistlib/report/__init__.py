@@ -29,6 +29,7 @@ PAGES = (
     Page("03_compare", "The comparison, on MNIST"),
     Page("04_regularization", "Regularization, on MNIST"),
     Page("05_report", "The report", {"runs_dir": "runs"}),
+    Page("06_beyond", "Beyond the test digits"),
 )
 
 
