@@ -4,6 +4,7 @@ Judged as data/plan-beyond.md says, which was written before any network was sco
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +59,22 @@ def accuracies(said: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str, 
 
 def curves(networks: Networks, digits: Digits) -> pd.DataFrame:
     """Accuracies on distorted digits: a row for each kind, strength, model and seed."""
-    plain, rows = accuracies(answers(networks, digits), digits.labels), []
     each = [(kind, strength) for kind, about in KINDS.items() for strength in about.strengths]
-    for kind, strength in tqdm(each, "distortions", leave=False, unit="strength"):
-        found = plain
-        if strength:
-            said = answers(networks, distorted(digits, kind, strength))
-            found = accuracies(said, digits.labels)
-        for model, values in found.items():
-            pairs = zip(networks[model], values, strict=True)
-            rows += [(kind, strength, model, seed, value) for seed, value in pairs]
+    each = [(kind, strength) for kind, strength in each if strength]
+    rows = [(kind, 0, *row[2:]) for row in _scores(networks, digits, "shift", 0) for kind in KINDS]
+    with one_thread(), Parallel(cpu_count(), "threading", return_as="generator") as pool:
+        found = pool(delayed(_scores)(networks, digits, *one) for one in each)
+        rows += chain.from_iterable(tqdm(found, "distortions", len(each), leave=False))
     return pd.DataFrame(rows, columns=["kind", "strength", "model", "seed", "accuracy"])
+
+
+def _scores(networks: Networks, digits: Digits, kind: str, strength: float) -> list[tuple]:
+    changed = distorted(digits, kind, strength)
+    return [
+        (kind, strength, model, seed, (predict(net, changed).argmax(1) == changed.labels).mean())
+        for model, seeds in networks.items()
+        for seed, net in seeds.items()
+    ]
 
 
 def reaches(frame: pd.DataFrame, level: float) -> pd.Series:

@@ -212,11 +212,11 @@ def test_a_drawing_is_answered_by_what_the_networks_say_of_it_framed(networks, t
     assert drawing.said == {}
     ink = np.zeros((draw.SIDE, draw.SIDE), np.uint8)
     ink[:56, :56] = np.kron(tiny.test.images[0], np.ones((2, 2), np.uint8))  # small, in a corner
-    drawing.ink = ink.tobytes()
+    drawing.set_state({"ink": memoryview(ink.tobytes())})  # as it comes from a browser
     assert [words for words, _ in drawing.stages] == [*draw.STAGES.values()]
     assert all(url.startswith("data:image/png;base64,iVBOR") for _, url in drawing.stages)
     assert list(drawing.said) == [TITLES[model] for model in networks]
     read = [int(np.argmax(said)) for said in drawing.said.values()]
     assert read == [tiny.test.labels[0]] * 3
-    drawing.ink = bytes(draw.SIDE**2)
+    drawing.set_state({"ink": memoryview(bytes(draw.SIDE**2))})
     assert (drawing.said, drawing.answered) == ({}, 2)

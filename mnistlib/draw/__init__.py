@@ -39,7 +39,9 @@ class Drawing(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("draw.js")
     _css = Path(__file__).with_name("draw.css")
-    ink = traitlets.Bytes(bytes(SIDE * SIDE)).tag(sync=True)  # of the canvas, row by row
+    ink = traitlets.Bytes(bytes(SIDE * SIDE)).tag(  # of the canvas, row by row
+        sync=True, from_json=lambda buffer, _: bytes(buffer)
+    )
     stages = traitlets.List().tag(sync=True)  # words and a picture's data: URL, in pairs
     said = traitlets.Dict().tag(sync=True)  # ten probabilities by a model's title
     answered = traitlets.Int().tag(sync=True)  # how many drawings, this one among them

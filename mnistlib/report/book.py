@@ -40,6 +40,7 @@ SETTINGS = {  # Sphinx's and its extensions'
     "html_math_renderer": "mathml",
     "html_show_search_summary": False,  # browsers refuse to fetch it on file://
     "html_theme": "sphinx_book_theme",
+    "html_context": {"default_mode": "auto"},  # which is the default, and an error without it
     "html_sidebars": {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]},
     "html_static_path": [str(FOLDER / "_static")],
     "html_css_files": ["report.css"],

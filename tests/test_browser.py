@@ -1,0 +1,199 @@
+"""What people see: JupyterLab and the report's pages in a real browser, without a network."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from mnistlib.base import NOTEBOOKS, OUT
+from mnistlib.execution import Page
+from mnistlib.report import build
+
+pytestmark = pytest.mark.browser
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FAR = re.compile(r"(https?|wss?)://(?!localhost|127\.0\.0\.1)")
+LAB = """
+c.LabApp.expose_app_in_browser = True
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"
+c.IdentityProvider.token = ""
+c.ServerApp.open_browser = False
+c.ServerApp.allow_root = True
+"""
+READY = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
+RUN = """async () => {
+    await jupyterapp.shell.currentWidget.sessionContext.ready;
+    window.running = jupyterapp.commands.execute('notebook:run-all-cells');
+}"""
+CELLS = """async () => {
+    await window.running;
+    return [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.toJSON());
+}"""
+PAGES = (Page("03_compare", "The comparison"), Page("04_regularization", "Regularization"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        pytest.skip("no browser is installed; on Debian or Ubuntu: apt install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab on copies of the notebooks, which finds only the sample."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(NOTEBOOKS, folder / "notebooks", ignore=shutil.ignore_patterns("conftest.py"))
+    (folder / "config.py").write_text(LAB)
+    variables = {**os.environ, "JUPYTER_CONFIG_DIR": str(folder), "MNIST_OFFLINE": "1"}
+    variables.pop("MNIST_DIR", None)
+    call = [sys.executable, "-m", "jupyterlab", f"--config={folder / 'config.py'}", "notebooks"]
+    log = folder / "log"
+    with (
+        log.open("w") as told,
+        subprocess.Popen(call, cwd=folder, env=variables, stderr=told) as it,
+    ):
+        try:
+            while not (found := re.search(r"http://localhost:\d+/lab", log.read_text())):
+                assert it.poll() is None, log.read_text()
+                time.sleep(0.2)
+            yield found[0]
+        finally:
+            it.terminate()
+
+
+@pytest.fixture(scope="session")
+def shots():
+    """Where screenshots are left to be looked at."""
+    (folder := OUT / "screenshots").mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def opened(browser, address):
+    """A page, and what went wrong on it: errors, and requests that leave this machine."""
+    page, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page.on("request", lambda asked: wrong.append(asked.url) if FAR.match(asked.url) else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(address)
+    yield page, wrong
+    page.close()
+
+
+@contextmanager
+def running(browser, lab, name):
+    """A notebook that is open in JupyterLab, all of whose cells have been asked to run."""
+    with opened(browser, f"{lab}/workspaces/{name}/tree/{name}.ipynb") as (page, wrong):
+        page.set_default_timeout(240_000)
+        page.wait_for_function(READY)
+        page.evaluate(RUN)
+        yield page
+    assert wrong == []
+
+
+def expect_figures(page, picture):
+    """Wait for all cells; none failed, and each figure is there with its caption."""
+    outputs = [output for cell in page.evaluate(CELLS) for output in cell.get("outputs", [])]
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+    images = page.locator(".jp-OutputArea img")
+    assert images.count() == sum("image/png" in output.get("data", {}) for output in outputs)
+    assert page.locator("strong", has_text="Figure.").count() == images.count() > 0
+    images.last.scroll_into_view_if_needed()
+    page.screenshot(path=picture)
+
+
+@pytest.mark.parametrize("name", ["01_data", "03_compare", "04_regularization", "05_report"])
+def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(name, browser, lab, shots):
+    with running(browser, lab, name) as page:
+        expect_figures(page, shots / f"{name}.png")
+
+
+def test_so_does_training_whose_bar_moves(browser, lab, shots):
+    with running(browser, lab, "02_train") as page:
+        bar, widths = page.locator(".jp-OutputArea .progress-bar").first, set()
+        while len(widths) < 3:
+            widths.add(bar.evaluate("bar => bar.style.width"))
+            page.wait_for_timeout(200)
+        expect_figures(page, shots / "02_train.png")
+
+
+def test_what_is_drawn_with_mouse_or_keys_is_read_and_can_be_undone(browser, lab, shots):
+    with running(browser, lab, "06_beyond") as page:
+        expect_figures(page, shots / "06_beyond.png")
+        canvas, said = page.locator(".mnistlib-draw canvas"), page.locator(".mnistlib-draw p")
+        canvas.scroll_into_view_if_needed()
+        stroke(page, canvas, (140, 40), (140, 240))
+        one = settled(page, said)
+        assert len(one) == 3
+        assert all(re.fullmatch(r".+: 1 \(\d+\.\d %\)", words) for words in one)
+        stroke(page, canvas, (60, 50), (140, 40))
+        assert settled(page, said) != one
+        page.screenshot(path=shots / "drawn.png")
+        page.get_by_role("button", name="Undo").click()
+        assert settled(page, said) == one
+        page.get_by_role("button", name="Clear").click()
+        assert settled(page, said) == []
+        canvas.focus()
+        for key in ["Space", *["ArrowDown"] * 8]:
+            page.keyboard.press(key)
+        assert len(settled(page, said)) == 3
+
+
+def stroke(page, canvas, start, end):
+    """Draw a line with the mouse, between points of the canvas."""
+    box = canvas.bounding_box()
+    (x, y), (to_x, to_y) = ((box["x"] + x, box["y"] + y) for x, y in (start, end))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, to_y, steps=10)
+    page.mouse.up()
+
+
+def settled(page, said):
+    """What is said once nothing has changed for a second."""
+    words = None
+    while words != (words := said.all_inner_texts()):
+        page.wait_for_timeout(1_000)
+    return words
+
+
+def test_the_reports_search_and_links_work_from_a_folder(browser, tmp_path, shots):
+    build(tmp_path / "report", pages=PAGES)
+    index = (tmp_path / "report" / "index.html").as_uri()
+    with opened(browser, index) as (page, wrong):
+        todo, seen = {index}, set()
+        while todo:
+            address = todo.pop()
+            seen.add(address)
+            page.goto(address)
+            found = page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")
+            here = {link.partition("#")[0] for link in found if link.startswith("file:")}
+            todo |= {link for link in here if link.endswith(".html")} - seen
+            missing = [
+                link for link in here if not Path(url2pathname(urlparse(link).path)).exists()
+            ]
+            assert missing == [], address
+        assert {Path(address).stem for address in seen} >= {"index", *(p.slug for p in PAGES)}
+        page.goto(index)
+        page.keyboard.press("Control+k")
+        page.locator("input[type=search]:visible").first.fill("convolution")
+        page.keyboard.press("Enter")
+        page.locator("#search-results li a").first.wait_for()
+        page.screenshot(path=shots / "search.png")
+        assert "03_compare" in page.locator("#search-results").inner_html()
+    assert wrong == []
