@@ -6,10 +6,10 @@ READY := $(VENV)/.installed
 CORES = $(shell $(PY) -c "import joblib; print(joblib.cpu_count())")  # those it may use
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab notebooks clean
+.PHONY: help report test browser-test lab notebooks clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 report: $(READY) ## run the notebooks and write out/report/index.html
 	$(PY) -m mnistlib report
@@ -19,7 +19,10 @@ test: $(READY) ## all that CI checks: lint, format, tests, notebooks
 	$(PY) -m ruff format --check .
 	$(PY) -m pytest -m alone
 	$(PY) -m pytest -n $(CORES) --dist loadscope --no-loadscope-reorder -m "not alone" \
-	  --nbval notebooks/02_train.ipynb notebooks tests  # the longest first
+	  --nbval -rs tests/test_browser.py notebooks/02_train.ipynb notebooks tests  # the longest first
+
+browser-test: $(READY) ## open the notebooks in JupyterLab, and the report, in Chromium
+	$(PY) -m pytest -rs tests/test_browser.py
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

@@ -18,7 +18,7 @@ from mnistlib.base import NOTEBOOKS, OUT
 from mnistlib.execution import Page
 from mnistlib.report import build
 
-pytestmark = pytest.mark.browser
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FAR = re.compile(r"(https?|wss?)://(?!localhost|127\.0\.0\.1)")
 LAB = """
