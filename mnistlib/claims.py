@@ -81,7 +81,7 @@ def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool]]:
 def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, bool]]:
     if PARTS in study:
         without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
-        text = "Every part of the combination is needed: without it, it is worse."
+        text = "All together needs every part of it: without one, it is worse."
         yield text, family_words("Of its parts", without), (without["verdict"] == "hurts").all()
     more = surplus(by_row(counted(runs)), "lenet5_reg", COMBINED, "lenet5")
     left = points(more["difference"], more["low"], more["high"])
@@ -98,14 +98,17 @@ def techniques(added: pd.DataFrame) -> pd.DataFrame:
 def results(study: Study) -> pd.DataFrame:
     """The whole study as people read it, a row a recipe; index: labels.
 
-    Columns: test error (95 % interval over seeds), against, difference in points (over seeds), over
-    seeds and digits, p (Holm), verdict (where others are judged, with what is exploratory), seeds.
+    Columns: test accuracy (95 % interval over seeds), against, difference in points (over seeds),
+    over seeds and digits, p (Holm), verdict (where others are judged, with what is exploratory),
+    seeds.
     """
     frame = _rows(study)
     said = frame["decided"] | ~frame["decided"].any()
     rows = list(frame.itertuples())
     table = {
-        "test error": [error_words(row, over="") for row in rows],
+        "test accuracy": [
+            share_words(1 - row.error, 1 - row.error_high, 1 - row.error_low) for row in rows
+        ],
         "against": frame["against"].map(label),
         "difference": [points(row.difference, row.low, row.high) for row in rows],
         "over seeds and digits": [between(row.both_low, row.both_high) for row in rows],
@@ -179,10 +182,20 @@ def points(difference: float, low: float, high: float) -> str:
     return f"{signed(difference)} ({between(low, high)})"
 
 
-def error_words(row: object, over: str = " over {} seeds") -> str:
+def share_words(value: float, low: float, high: float, over: str = "", decimals: int = 2) -> str:
+    """A fraction and its interval in words: "99.23 % (99.21 to 99.25)"."""
+    mean, *ends = (f"{100 * part:.{decimals}f}".replace("-", "−") for part in (value, low, high))
+    return f"{mean} % ({' to '.join(ends)}{over})"
+
+
+def mean_words(values: Sequence[float], decimals: int = 1) -> str:
+    """The same of a mean over seeds, with Student's 95 % interval."""
+    return share_words(np.mean(values), *stats.mean_interval(values), decimals=decimals)
+
+
+def error_words(row: object) -> str:
     """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"."""
-    low, high = 100 * row.error_low, 100 * row.error_high
-    return f"{100 * row.error:.2f} % ({low:.2f} to {high:.2f}{over.format(row.seeds)})"
+    return share_words(row.error, row.error_low, row.error_high, f" over {row.seeds} seeds")
 
 
 def gain_words(row: object) -> str:

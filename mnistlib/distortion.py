@@ -1,4 +1,4 @@
-"""Kinds of distortion whose strength grows from nothing to what nobody can read.
+"""Kinds of distortion whose strength grows from none to strong.
 
 Each changes images float32 [n, 1, 28, 28] in [0, 1], 0 is black, by a strength that is 0 for none.
 What is drawn is the same each time; what has directions takes them in turn.
@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from mnistlib.base import pick
+from mnistlib.base import pick, within
 from mnistlib.dataset import Digits
 
 FINE = 3  # points to a pixel where strokes get thinner or thicker
@@ -43,16 +43,6 @@ def rotation(images: Tensor, degrees: float) -> Tensor:
     return _affine(images, {"angle": degrees}, {"angle": -degrees})
 
 
-def smaller(images: Tensor, by: float) -> Tensor:
-    """Smaller by this share of the size."""
-    return _affine(images, {"scale": 1 - by})
-
-
-def larger(images: Tensor, by: float) -> Tensor:
-    """Larger by this share of the size."""
-    return _affine(images, {"scale": 1 + by})
-
-
 def shear(images: Tensor, degrees: float) -> Tensor:
     """Slanted one way or the other."""
     return _affine(images, {"shear": [degrees, 0]}, {"shear": [-degrees, 0]})
@@ -60,7 +50,7 @@ def shear(images: Tensor, degrees: float) -> Tensor:
 
 def thicker(images: Tensor, pixels: float) -> Tensor:
     """Strokes thicker by so many pixels at each edge: grey dilation by a square, on a grid of FINE
-    points to a pixel."""
+    points to a pixel. The way there and back also blurs, as a Gaussian of half a pixel does."""
     size = 2 * round(FINE * pixels) + 1
     fine = F.interpolate(images, scale_factor=FINE, mode="bilinear").numpy()
     fine = torch.from_numpy(ndimage.grey_dilation(fine, (1, 1, size, size)))
@@ -96,14 +86,14 @@ def _near(images: Tensor, width: float) -> tuple[Tensor, Tensor]:
 
 
 def bar(images: Tensor, width: float) -> Tensor:
-    """A black bar across the image, lying or standing in turn."""
+    """A bar of background across the image, lying or standing in turn."""
     rows, columns = _near(images, width)
     rows[1::2], columns[::2] = False, False
     return images.masked_fill(rows | columns, 0)
 
 
 def square(images: Tensor, width: float) -> Tensor:
-    """A black square."""
+    """A square of background."""
     rows, columns = _near(images, width)
     return images.masked_fill(rows & columns, 0)
 
@@ -114,29 +104,33 @@ class Kind(NamedTuple):
     title: str  # with the unit of its strength
     change: Callable[[Tensor, float], Tensor]
     strengths: Sequence[float]  # that are measured, from 0
-    trained: bool = False  # whether the regularized network has seen mild forms of it
+    trained: float = 0  # up to which strength the regularized network has seen it
 
 
-THIRDS = 0, 1 / 3, 2 / 3, 1  # whole points
+TENTHS, THIRDS = (0, 0.1, 0.2, 0.3, 0.4, 0.5), (0, 1 / 3, 2 / 3, 1)
 KINDS = {
-    "shift": Kind("shift, pixels", shift, range(7), trained=True),
-    "rotation": Kind("rotation, degrees", rotation, (0, 10, 20, 30, 45, 60), trained=True),
-    "smaller": Kind("smaller by", smaller, (0, 0.1, 0.2, 0.3, 0.4, 0.5), trained=True),
-    "larger": Kind("larger by", larger, (0, 0.1, 0.2, 0.3, 0.4, 0.5), trained=True),
-    "shear": Kind("shear, degrees", shear, range(0, 51, 10), trained=True),
-    "thinner": Kind("thinner, pixels an edge", thinner, THIRDS),
-    "thicker": Kind("thicker, pixels an edge", thicker, (*THIRDS, 4 / 3, 2)),
+    "shift": Kind("shift, pixels", shift, range(7), 1),
+    "rotation": Kind("rotation, degrees", rotation, (0, 10, 20, 30, 45, 60), 6),
+    "smaller": Kind(
+        "smaller by (share)", lambda x, by: _affine(x, {"scale": 1 - by}), TENTHS, 0.06
+    ),
+    "larger": Kind("larger by (share)", lambda x, by: _affine(x, {"scale": 1 + by}), TENTHS, 0.06),
+    "shear": Kind("shear, degrees", shear, range(0, 51, 10), 3),
+    "thinner": Kind("thinner, pixels at each edge", thinner, THIRDS),
+    "thicker": Kind("thicker, pixels at each edge", thicker, (*THIRDS, 4 / 3, 2)),
     "blur": Kind("blur, σ in pixels", blur, (0, 0.5, 1, 1.5, 2, 4)),
-    "noise": Kind("noise, σ of grey", noise, (0, 0.1, 0.2, 0.4, 0.7, 1)),
-    "contrast": Kind("contrast lost", contrast, (0, 0.3, 0.6, 0.8, 0.95)),
-    "bar": Kind("black bar, pixels", bar, range(0, 11, 2)),
-    "square": Kind("black square, pixels", square, (0, 2, 4, 6, 9, 14)),
+    "noise": Kind("noise, σ of grey from 0 to 1", noise, (0, 0.1, 0.2, 0.4, 0.7, 1)),
+    "contrast": Kind("share of contrast lost", contrast, (0, 0.3, 0.6, 0.8, 0.95)),
+    "bar": Kind("blank bar, pixels", bar, range(0, 11, 2)),
+    "square": Kind("blank square, pixels", square, (0, 2, 4, 6, 9, 14)),
 }
 
 
 def distorted(digits: Digits, kind: str, strength: float) -> Digits:
-    """The digits under one of KINDS, rounded to their 256 grey values; UserError for no such."""
-    change = KINDS[pick("kind of distortion", kind, KINDS)].change
+    """The digits under one of KINDS, rounded to their 256 grey values; UserError where there is no
+    such kind, or the strength is beyond its range."""
+    _, change, strengths, _ = KINDS[pick("kind of distortion", kind, KINDS)]
+    within("strength", strength, 0, strengths[-1])
     images = torch.from_numpy(digits.images).float().div(255)[:, None]
     changed = change(images, float(strength)) if strength else images
     grey = (255 * changed[:, 0].numpy()).round().clip(0, 255).astype(np.uint8)

@@ -15,12 +15,11 @@ from tqdm.auto import tqdm
 
 from mnistlib.base import TrainingError, UserError, stream
 from mnistlib.config import Recipe, differences
-from mnistlib.course import Batches, Course
+from mnistlib.course import TEST_BATCH, Batches, Course
 from mnistlib.dataset import DigitData, Digits
 from mnistlib.model import LeNet5, build
 from mnistlib.runs import CURVES, Run, key
 
-PREDICT_BATCH = 200  # whose activations stay in a core's cache
 PORTABLE = "4df16cdc010d06898ae8ea69e359ef8c89a4d41ecf433931247740e7fbce8fc0"  # see arithmetic()
 
 
@@ -108,11 +107,11 @@ def _classes(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, digits: Digits) -> np.ndarray:
+def predict(model: nn.Module, digits: Digits, batch: int = TEST_BATCH) -> np.ndarray:
     """Probabilities float32 [n, 10] of the classes for each digit, in order."""
     model.eval()
     device = next(model.parameters()).device
-    parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, PREDICT_BATCH, device)]
+    parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, batch, device)]
     return torch.cat(parts).numpy()
 
 

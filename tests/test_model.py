@@ -7,7 +7,7 @@ from mnistlib import model
 from mnistlib.base import UserError
 from mnistlib.config import MODELS
 from mnistlib.counting import derive
-from mnistlib.model import BACKGROUND, build, find, pad, register
+from mnistlib.model import BACKGROUND, MaxPool, build, find, pad, register
 
 
 @pytest.fixture
@@ -21,6 +21,12 @@ def test_28_and_32_pixels_give_the_same_logits(name, images):
     logits = network(images)
     assert logits.shape == (3, 10)
     assert torch.equal(logits, network(pad(images)))
+
+
+def test_pooling_gives_pytorchs_values_also_where_no_gradient_is_wanted():
+    maps = torch.randn(3, 6, 28, 28, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(MaxPool()(maps), F.max_pool2d(maps, 2))
 
 
 @pytest.mark.parametrize("name", MODELS)

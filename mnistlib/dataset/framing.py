@@ -7,6 +7,7 @@ from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
+from mnistlib.base import UserError, pick
 from mnistlib.dataset.digits import Digits
 from mnistlib.dataset.torch_dataset import MNIST
 
@@ -20,9 +21,11 @@ def framed(ink: np.ndarray, step: str = "centred") -> np.ndarray:
 
     As MNIST's were made (LeCun et al. 1998, section III-A): cropped to its ink, *fitted* into 20×20
     pixels with its shape kept, grey values stretched to 0–255, and *centred* by its centre of mass.
-    "resized" only brings the picture as a whole to 28×28. An empty picture stays empty.
+    "resized" only brings the picture as a whole to 28×28. An empty picture stays empty; centring
+    may push ink of a lopsided one out of the frame. UserError for another step.
     """
     ink = np.asarray(ink, np.float32)
+    pick("step", step, STEPS)
     if not ink.any():
         return np.zeros((28, 28), np.uint8)
     if step == "resized":
@@ -48,7 +51,7 @@ def _stretched(ink: np.ndarray) -> np.ndarray:
 
 
 def collected(step: str = "centred") -> Digits:
-    """1,797 digits of 8×8 pixels and 17 grey values, from 43 people (E. Alpaydin, C. Kaynak,
+    """1,797 digits of 8×8 pixels and 17 grey values, from 13 people (E. Alpaydin, C. Kaynak,
     "Optical recognition of handwritten digits", UCI, 1998), framed as far as `step`."""
     found = load_digits()
     images = np.stack([framed(image, step) for image in found.images])
@@ -57,7 +60,9 @@ def collected(step: str = "centred") -> Digits:
 
 def others(path: str | Path) -> list[Digits]:
     """Somebody's own digits, as MNIST(path) reads them: as they are, and framed; none for "".
-    DataError where they are not digits."""
+    DataError where they are not digits; UserError for what is no path."""
+    if not isinstance(path, str | Path):
+        raise UserError("expected the path of a tar or a folder")
     if not path:
         return []
     found = MNIST(path).digits

@@ -44,7 +44,6 @@ class Drawing(anywidget.AnyWidget):
     )
     stages = traitlets.List().tag(sync=True)  # words and a picture's data: URL, in pairs
     said = traitlets.Dict().tag(sync=True)  # ten probabilities by a model's title
-    answered = traitlets.Int().tag(sync=True)  # how many drawings, this one among them
 
     def __init__(self, networks: Networks) -> None:
         super().__init__()
@@ -56,6 +55,8 @@ class Drawing(anywidget.AnyWidget):
         shown = stages(ink)
         pictures = {words: base64.b64encode(encode(255 - image)) for words, image in shown.items()}
         said = opinions(self.networks, shown["centred"]) if ink.any() else {}
-        self.stages = [(w, f"data:image/png;base64,{png.decode()}") for w, png in pictures.items()]
-        self.said = {title: values.tolist() for title, values in said.items()}
-        self.answered += 1
+        with self.hold_sync():  # one message for both
+            self.said = {title: values.tolist() for title, values in said.items()}
+            self.stages = [
+                (words, f"data:image/png;base64,{png.decode()}") for words, png in pictures.items()
+            ]

@@ -23,13 +23,15 @@ function render({ model, el }) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const undo = add(left, "button", { type: "button" }, "Undo");
   const clear = add(left, "button", { type: "button" }, "Clear");
-  const right = add(el, "div", { "aria-live": "polite" });
+  const right = add(el, "div");
+  const spoken = add(right, "div", { class: "spoken", "aria-live": "polite" });
+  const shown = add(right, "div");
 
   let strokes = []; // each a list of points
-  let pen = { x: SIDE / 2, y: SIDE / 2, down: false }; // of those who draw by keys
-  let drawing = false, waiting = false, late = false;
+  let drawing = false; // with mouse or finger
+  let pen = null; // of those who draw by keys
 
-  function paint() {
+  function update() {
     context.fillStyle = "white";
     context.fillRect(0, 0, SIDE, SIDE);
     Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round" });
@@ -39,82 +41,75 @@ function render({ model, el }) {
       for (const point of stroke) context.lineTo(point.x, point.y);
       context.stroke();
     }
-  }
-
-  function send() { // one at a time: what is drawn until the answer comes goes with the next
-    paint();
-    late = waiting;
-    if (waiting) return;
     const pixels = context.getImageData(0, 0, SIDE, SIDE).data;
     const ink = new Uint8Array(SIDE * SIDE).map((_, i) => 255 - pixels[4 * i]);
-    const before = model.get("ink");
-    if (ink.every((value, i) => value === before.getUint8(i))) return; // no answer would come
-    waiting = true;
     model.set("ink", new DataView(ink.buffer));
-    model.save_changes();
-  }
-
-  function mark() { // where the pen is; not part of the ink
-    context.fillStyle = pen.down ? "black" : "#d55e00";
-    context.fillRect(pen.x - 2, pen.y - 2, 4, 4);
+    model.save_changes(); // what comes while the kernel computes goes together, when it is done
+    if (pen) { // where it is; not part of the ink
+      context.fillStyle = "#d55e00";
+      context.fillRect(pen.x - 2, pen.y - 2, 4, 4);
+    }
   }
 
   function at(event) {
-    const box = canvas.getBoundingClientRect();
-    const scale = SIDE / box.width;
-    return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
+    const scale = SIDE / canvas.clientWidth;
+    return { x: event.offsetX * scale, y: event.offsetY * scale };
   }
 
   canvas.onpointerdown = (event) => {
+    if (event.button || !event.isPrimary) return;
     canvas.setPointerCapture(event.pointerId);
     drawing = true;
+    pen = null;
     strokes.push([at(event)]);
-    send();
+    update();
   };
   canvas.onpointermove = (event) => {
-    if (!drawing) return;
+    if (!drawing || !event.isPrimary) return;
     strokes.at(-1).push(at(event));
-    send();
+    update();
   };
-  canvas.onpointerup = canvas.onpointercancel = () => { drawing = false; };
+  canvas.onlostpointercapture = () => { drawing = false; };
   canvas.onkeydown = (event) => {
     const move = MOVES[event.key];
     if (event.key !== " " && !move) return;
     event.preventDefault();
     event.stopPropagation();
+    pen ??= { x: SIDE / 2, y: SIDE / 2, down: false };
     if (move) {
       pen.x = Math.min(SIDE, Math.max(0, pen.x + STEP * move[0]));
       pen.y = Math.min(SIDE, Math.max(0, pen.y + STEP * move[1]));
-    } else if ((pen.down = !pen.down)) strokes.push([]);
+    } else if (!event.repeat && (pen.down = !pen.down)) strokes.push([]);
     if (pen.down) strokes.at(-1).push({ x: pen.x, y: pen.y });
-    send();
-    mark();
+    update();
   };
-  undo.onclick = () => { strokes.pop(); pen.down = false; send(); };
-  clear.onclick = () => { strokes = []; pen.down = false; send(); };
+  undo.onclick = () => { strokes.pop(); drawing = false; pen = null; update(); };
+  clear.onclick = () => { strokes = []; drawing = false; pen = null; update(); };
 
   function answer() {
-    waiting = false;
-    right.replaceChildren();
-    const row = add(right, "div", { class: "stages" });
+    const results = Object.entries(model.get("said")).map(([title, said]) => {
+      const best = said.indexOf(Math.max(...said));
+      return [`${title}: ${best} (${(100 * said[best]).toFixed(1)} %)`, said];
+    });
+    spoken.textContent = results.map(([words]) => words).join("; ");
+    shown.replaceChildren();
+    const row = add(shown, "div", { class: "stages" });
     for (const [words, source] of model.get("stages")) {
       const figure = add(row, "figure");
       add(figure, "img", { src: source, alt: "" });
       add(figure, "figcaption", {}, words);
     }
-    for (const [title, said] of Object.entries(model.get("said"))) {
-      const best = said.indexOf(Math.max(...said));
-      add(right, "p", {}, `${title}: ${best} (${(100 * said[best]).toFixed(1)} %)`);
-      const bars = add(right, "div", { class: "bars", "aria-hidden": "true" });
+    for (const [words, said] of results) {
+      add(shown, "p", {}, words);
+      const bars = add(shown, "div", { class: "bars", "aria-hidden": "true" });
       said.forEach((share, digit) => {
         const bar = add(bars, "span", { title: `${digit}: ${(100 * share).toFixed(1)} %` }, digit);
         bar.style.setProperty("--share", share);
       });
     }
-    if (late) send();
   }
-  model.on("change:answered", answer);
-  paint();
+  model.on("change:stages", answer);
+  update();
   answer();
 }
 
