@@ -106,8 +106,7 @@ def later(frame: pd.DataFrame, level: float, model: str, other: str) -> pd.DataF
         ends = stats.sign_flip_interval(hundredths)
         p = stats.sign_flip(hundredths)
         lines[kind] = trained, gains.mean(), unit * ends.low, unit * ends.high, p
-    columns = ["trained", "difference", "low", "high", "p"]
-    table = pd.DataFrame.from_dict(lines, orient="index", columns=columns)
+    table = pd.DataFrame(lines, ["trained", "difference", "low", "high", "p"]).T
     for _, family in table.groupby(table["trained"] > 0):
         table.loc[family.index, "p_holm"] = multipletests(family["p"], method="holm")[1]
     word = np.where(table["difference"] > 0, "farther", "less far")
@@ -146,8 +145,6 @@ def features(network: nn.Module, digits: Digits) -> np.ndarray:
     last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
     seen = []
     hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    try:
-        predict(network, digits)
-    finally:
-        hook.remove()
+    predict(network, digits)
+    hook.remove()
     return torch.cat(seen).cpu().numpy()
