@@ -180,6 +180,7 @@ def table(html: str) -> str:
     """A table as pandas writes it, and nothing else."""
     html = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", html)
     html = bleach.clean(html, TABLE, SPANS, strip=True).replace("<th></th>", "<td></td>")
+    html = html.replace("LeNet-5", "LeNet\N{NON-BREAKING HYPHEN}5")
     return WORDS.sub(lambda match: match[0].replace(">", ' class="words">'), html)
 
 
