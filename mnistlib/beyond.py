@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 from mnistlib import stats
 from mnistlib.base import WEIGHTS, DataError
 from mnistlib.comparison import ALPHA
-from mnistlib.config import RECIPES
+from mnistlib.config import RECIPES, Recipe
 from mnistlib.dataset import Digits
 from mnistlib.distortion import KINDS, distorted
-from mnistlib.runs import load_weights
+from mnistlib.runs import load_weights, place
 from mnistlib.train import initial, one_thread, predict
 
 Networks = Mapping[str, Mapping[int, nn.Module]]  # by model and seed
@@ -29,21 +29,22 @@ BINS = 15  # of confidence, in the expected calibration error
 PATCH = 7  # pixels, side of the square that occlusion() moves over a digit
 
 
-def kept(folder: Path = WEIGHTS) -> dict[str, dict[int, nn.Module]]:
-    """The networks whose weights lie in a folder, such as lenet5/seed-30.safetensors.
-    DataError where a model has none."""
+def kept(
+    rows: Mapping[str, Recipe] = RECIPES, folder: Path = WEIGHTS
+) -> dict[str, dict[int, nn.Module]]:
+    """The networks of these rows whose weights lie in a folder, such as lenet5/seed-30.safetensors.
+    DataError where a row has none."""
     found: dict[str, dict[int, nn.Module]] = {}
-    for model, recipe in RECIPES.items():
-        paths = [(path.stem[5:], path) for path in (folder / model).glob("seed-*.safetensors")]
+    for row, recipe in rows.items():
+        home = folder / place(recipe, 0).parent
+        paths = [(path.stem[5:], path) for path in home.glob("seed-*.safetensors")]
         for seed, path in sorted((int(seed), path) for seed, path in paths if seed.isdigit()):
             network = initial(recipe, 0).to(memory_format=torch.channels_last)
             load_weights(network, path)
-            found.setdefault(model, {})[seed] = network
-        if model not in found:
+            found.setdefault(row, {})[seed] = network
+        if row not in found:
             way_out = "bring them back with: git checkout data/weights"
-            raise DataError(
-                f"{folder / model}: found no seed-30.safetensors or the like; {way_out}"
-            )
+            raise DataError(f"{home}: found no weights of any seed; {way_out}")
     return found
 
 

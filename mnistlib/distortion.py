@@ -111,10 +111,8 @@ TENTHS, THIRDS = (0, 0.1, 0.2, 0.3, 0.4, 0.5), (0, 1 / 3, 2 / 3, 1)
 KINDS = {
     "shift": Kind("shift, pixels", shift, range(7), 1),
     "rotation": Kind("rotation, degrees", rotation, (0, 10, 20, 30, 45, 60), 6),
-    "smaller": Kind(
-        "smaller by (share)", lambda x, by: _affine(x, {"scale": 1 - by}), TENTHS, 0.06
-    ),
-    "larger": Kind("larger by (share)", lambda x, by: _affine(x, {"scale": 1 + by}), TENTHS, 0.06),
+    "smaller": Kind("smaller (share)", lambda x, by: _affine(x, {"scale": 1 - by}), TENTHS, 0.06),
+    "larger": Kind("larger (share)", lambda x, by: _affine(x, {"scale": 1 + by}), TENTHS, 0.06),
     "shear": Kind("shear, degrees", shear, range(0, 51, 10), 3),
     "thinner": Kind("thinner, pixels at each edge", thinner, THIRDS),
     "thicker": Kind("thicker, pixels at each edge", thicker, (*THIRDS, 4 / 3, 2)),

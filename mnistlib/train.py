@@ -108,7 +108,7 @@ def _classes(logits: Tensor, labels: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def predict(model: nn.Module, digits: Digits, batch: int = TEST_BATCH) -> np.ndarray:
-    """Probabilities float32 [n, 10] of the classes for each digit, in order."""
+    """Probabilities float32 [n, 10] of the classes for each digit, in order, `batch` at a time."""
     model.eval()
     device = next(model.parameters()).device
     parts = [model(x).softmax(1).cpu() for x, _ in Batches(digits, batch, device)]

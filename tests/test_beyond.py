@@ -6,9 +6,10 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from mnistlib import beyond, draw
+from mnistlib.augment import DEFAULT
 from mnistlib.base import DataError, UserError
 from mnistlib.beyond import accuracies, answers, calibration, later, reaches
-from mnistlib.config import RECIPES
+from mnistlib.config import ALL, RECIPES
 from mnistlib.dataset import Digits
 from mnistlib.dataset.framing import collected, framed, others
 from mnistlib.distortion import KINDS, distorted
@@ -47,6 +48,13 @@ def test_each_strength_changes_every_digit_the_same_way_each_time_and_0_none(kin
 def test_a_strength_beyond_the_range_is_refused(strength, tiny):
     with pytest.raises(UserError, match=r"strength=.* is out of range; give 0 to 4"):
         distorted(tiny.test, "blur", strength)
+
+
+def test_the_strengths_of_training_are_those_of_the_regularized_recipe():
+    bounds = DEFAULT.times(ALL.distortion)
+    slant = np.degrees(np.arctan(bounds.shear)).round()
+    expected = bounds.pixels, bounds.degrees, bounds.scale, bounds.scale, slant
+    assert [kind.trained for kind in KINDS.values() if kind.trained] == pytest.approx(expected)
 
 
 def test_an_unknown_kind_lists_those_there_are():
@@ -166,8 +174,8 @@ def test_curves_have_a_row_for_each_network_and_strength(networks, tiny):
 def test_without_weights_the_way_to_make_them_is_named(tmp_path):
     (tmp_path / "lenet5").mkdir()
     (tmp_path / "lenet5" / "seed-best.safetensors").write_bytes(b"")
-    with pytest.raises(DataError, match=r"lenet5: found no seed-30\.safetensors.*git checkout"):
-        beyond.kept(tmp_path)
+    with pytest.raises(DataError, match=r"lenet5: found no weights of any seed.*git checkout"):
+        beyond.kept(folder=tmp_path)
 
 
 def test_occlusion_is_what_hiding_a_part_costs(networks, tiny):
