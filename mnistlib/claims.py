@@ -184,7 +184,7 @@ def points(difference: float, low: float, high: float) -> str:
 
 def share_words(value: float, low: float, high: float, over: str = "", decimals: int = 2) -> str:
     """A fraction and its interval in words: "99.23 % (99.21 to 99.25)"."""
-    mean, *ends = (f"{100 * part:.{decimals}f}".replace("-", "−") for part in (value, low, high))
+    mean, *ends = (f"{100 * part:z.{decimals}f}".replace("-", "−") for part in (value, low, high))
     return f"{mean} % ({' to '.join(ends)}{over})"
 
 

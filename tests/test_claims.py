@@ -101,6 +101,7 @@ def test_the_results_hold_every_row_once_and_the_details_every_comparison(study)
     told = claims.results(study).loc[["MLP", "all + dropout"], ["against", "verdict"]]
     assert told.to_numpy().tolist() == [["baseline", "hurts"], ["baseline", "hurts, exploratory"]]
     assert [claims.signed(value) for value in (-0.00004, 0.00006)] == ["0.00", "+0.01"]
+    assert claims.share_words(-0.0004, -0.001, 0.002, decimals=1) == "0.0 % (−0.1 to 0.2)"
     behind = claims.details(study)
     assert list(behind.index) == [name for name in frame.index if name != "baseline"]
     assert behind.loc["all + dropout"].tolist() == [
