@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
+from mnistlib.lenet1998 import Bitmaps, Subsampling, TableConv2d
 from mnistlib.model import Pad, build
 
 Shape = tuple[int, ...]
@@ -72,6 +73,12 @@ def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
     match layer:
         case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
             return _slide(layer, given, shape)
+        case TableConv2d():
+            return _slide(nn.Conv2d(6, 16, 5), given, shape)
+        case Subsampling():
+            return _slide(nn.MaxPool2d(2), given, shape)
+        case Bitmaps():
+            return f"{shape[0]} units"
         case nn.Linear():
             return f"{layer.out_features} units"
         case nn.Flatten():
@@ -92,6 +99,15 @@ def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
         case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
             n = layer.num_features  # one scale and one shift a channel, wherever in the map
             return f"2 × {n}", 2 * n, 0
+        case TableConv2d():
+            (kernels, *size), (maps,) = layer.weight.shape, layer.bias.shape
+            weights = layer.weight.numel()
+            formula = f"{kernels}·{'·'.join(map(str, size))} + {maps}"
+            return formula, weights + maps, weights * prod(shape[1:])
+        case Subsampling():
+            return f"2 × {shape[0]}", 2 * shape[0], prod(shape)
+        case Bitmaps():
+            return "0", 0, layer.digits.numel()
     own = sum(p.numel() for p in layer.parameters() if p.requires_grad)
     return str(own), own, None if own else 0
 

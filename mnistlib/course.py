@@ -11,13 +11,14 @@ import torch
 from safetensors import SafetensorError
 from torch import Generator, Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnistlib.augment import distort
-from mnistlib.base import stream
+from mnistlib.base import UserError, stream
 from mnistlib.config import Recipe
 from mnistlib.dataset import MEAN, STD, TABLE, DigitData, Digits
+from mnistlib.lenet1998 import PACES, SAMPLES, DiagonalLM
 from mnistlib.runs import CURVES, read_tensors, write_tensors
 
 TEST_BATCH = 1000
@@ -59,9 +60,18 @@ class Batches:
             images, labels = self.images.index_select(0, part), self.labels[part]
             if self.augment is not None:
                 x = self.augment(images.float().div_(255), labels).sub(MEAN).div_(STD)
-            else:  # a fifth of the time of table[images], for the same values
-                x = self.table.index_select(0, images.flatten().int()).view_as(images)
+            else:
+                x = self._normalised(images)
             yield x, labels
+
+    def some(self, n: int) -> Tensor:
+        """Images of `n` digits drawn at random (or all, if they are fewer), as they are."""
+        part = torch.randperm(len(self.labels), generator=self.order)[:n]
+        return self._normalised(self.images[part.to(self.labels.device)])
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        # a fifth of the time of table[images], for the same values
+        return self.table.index_select(0, images.flatten().int()).view_as(images)
 
 
 def generators(seed: int, device: torch.device) -> dict[str, Generator]:
@@ -77,6 +87,12 @@ def generators(seed: int, device: torch.device) -> dict[str, Generator]:
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters."""
+    if recipe.optimizer == "diagonal-lm":
+        if not hasattr(model, "curvature"):
+            raise UserError(
+                "optimizer 'diagonal-lm' needs a network with curvature(); give another"
+            )
+        return DiagonalLM(model, recipe.learning_rate * recipe.batch_size)  # a step for each image
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":
         return AdamW(model.parameters(), betas=(recipe.momentum, 0.999), **common)
@@ -104,13 +120,19 @@ class Course:
         order = self.chance["order"]
         self.batches = Batches(data.train, recipe.batch_size, device, order, augment)
         self.tests = Batches(data.test, TEST_BATCH, device)
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        own = getattr(model, "criterion", None)  # a network may bring its own loss
+        self.criterion = own or nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.judgement = own or nn.CrossEntropyLoss()
         self.optimizer = make_optimizer(recipe, model)
         self.schedule = None
         if recipe.schedule == "one-cycle":
             # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
             how = recipe.learning_rate, recipe.epochs * len(self.batches)
             self.schedule = OneCycleLR(self.optimizer, *how, cycle_momentum=False)
+        elif recipe.schedule == "1998":
+            steps, last = len(self.batches), len(PACES) - 1
+            pace = lambda step: PACES[min(step // steps, last)]  # noqa: E731
+            self.schedule = LambdaLR(self.optimizer, pace)
         self.scored = self.model  # what is tested: the averaged network, if the recipe averages
         self.parts = {"model": self.model}
         if recipe.averaging == "ema":  # of weights and of batch norm's statistics
@@ -124,9 +146,11 @@ class Course:
         `advance` is called after each step with the batch's size.
         """
         start = time.perf_counter()
+        if isinstance(self.optimizer, DiagonalLM):
+            self.optimizer.estimate(self.batches.some(SAMPLES))
         how = self.device, self.criterion, self.optimizer, partial(self._after_step, advance)
         trained = train(self.model, self.batches, *how)
-        tested = test(self.scored, self.tests, self.device, nn.CrossEntropyLoss())
+        tested = test(self.scored, self.tests, self.device, self.judgement)
         return dict(zip(CURVES, (*trained, *tested, time.perf_counter() - start), strict=True))
 
     def _after_step(self, advance: Callable[[int], object], size: int) -> None:
