@@ -57,7 +57,7 @@ class Recipe:
     batch_norm: bool = True  # whether lenet5_reg normalises; the other models never do
     widths: str = "-".join(map(str, MLP_WIDTHS))  # "58-166-36": of the MLP's hidden layers only
     modern: str = "none"  # the part of lenet5_1998 that is lenet5's instead
-    rival: float = 10.0  # penalty of "none of them" in lenet5_1998's loss; 0: only the right class
+    rival: float = 20.0  # penalty of "none of them" in lenet5_1998's loss; 0: only the right class
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -126,7 +126,14 @@ WITHOUT: dict[str, dict] = {  # how each technique is taken out of all together
     "averaging": {"averaging": "none"},
     "one-cycle": {"schedule": "constant", "nesterov": False, "learning_rate": 0.01},
 }
-BASELINE, ALL = RECIPES["lenet5"], RECIPES["lenet5_reg"]
+REPLACED: dict[str, dict] = {  # parts of LeNet-5 of 1998 by today's
+    "all connections": {"modern": "connections"},
+    "max pooling": {"modern": "pooling"},
+    "ReLU": {"modern": "activation"},
+    "logits": {"modern": "output"},
+    "SGD": {"optimizer": "sgd", "schedule": "constant", "batch_size": 64, "learning_rate": 0.001},
+}
+BASELINE, ALL, OLD = RECIPES["lenet5"], RECIPES["lenet5_reg"], RECIPES["lenet5_1998"]
 ROWS: dict[str, Recipe] = {  # of the study
     **RECIPES,
     **{f"lenet5 + {name}": replace(BASELINE, **TECHNIQUES[name]) for name in ORDER},
@@ -138,6 +145,9 @@ ROWS: dict[str, Recipe] = {  # of the study
     # three times as long
     "lenet5 (epochs=90)": replace(BASELINE, epochs=90),
     "lenet5_reg (epochs=90)": replace(ALL, epochs=90),
+    # LeNet-5 of 1998, one part replaced at a time
+    **{f"lenet5_1998 + {name}": replace(OLD, **part) for name, part in REPLACED.items()},
+    "lenet5_1998 + affine": replace(OLD, **TECHNIQUES["affine"]),
 }
 
 
