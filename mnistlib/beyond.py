@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from mnistlib import stats
 from mnistlib.base import WEIGHTS, DataError
 from mnistlib.comparison import ALPHA
-from mnistlib.config import RECIPES, Recipe
+from mnistlib.config import MODELS, RECIPES, Recipe
 from mnistlib.dataset import Digits
 from mnistlib.distortion import KINDS, distorted
 from mnistlib.runs import load_weights, place
@@ -27,10 +27,11 @@ Networks = Mapping[str, Mapping[int, nn.Module]]  # by model and seed
 BATCH = 200  # whose activations stay in a core's cache
 BINS = 15  # of confidence, in the expected calibration error
 PATCH = 7  # pixels, side of the square that occlusion() moves over a digit
+HEADLINE = {model: RECIPES[model] for model in MODELS}
 
 
 def kept(
-    rows: Mapping[str, Recipe] = RECIPES, folder: Path = WEIGHTS
+    rows: Mapping[str, Recipe] = HEADLINE, folder: Path = WEIGHTS
 ) -> dict[str, dict[int, nn.Module]]:
     """The networks of these rows whose weights lie in a folder, such as lenet5/seed-30.safetensors.
     DataError where a row has none."""

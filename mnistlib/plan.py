@@ -4,13 +4,14 @@ Tuning, by a rule that was fixed beforehand: the candidate with the highest mean
 5,000 validation digits after the last epoch, over TUNING_SEEDS; the first of equals. No test digit
 takes part. The trials are kept and come from
 
-    study([recipe for *_, recipe in tried()], TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
+    recipes = [recipe for *_, recipe in [*tried(), *of_rows(BACK)]]
+    study(recipes, TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
 
 What decides are seeds that took no part in any choice, as many as were fixed beforehand, judged
 once. That was written down in data/plan.md before the first of them was run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -22,6 +23,7 @@ from mnistlib.config import (
     ALL,
     BASELINE,
     NO_BATCH_NORM,
+    OLD,
     ONE_CYCLE,
     RECIPES,
     ROWS,
@@ -51,6 +53,10 @@ FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the valu
     "mlp + one-cycle": (replace(RECIPES["mlp"], **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
     "mlp + all it can take": (replace(ALL, model="mlp"), "distortion", (0.25, 0.5, 1.0)),
 }
+BACK: dict[str, tuple[Recipe, str, tuple]] = {  # and for LeNet-5 of 1998, the same
+    "lenet5_1998": (OLD, "rival", (0.0, 5.0, 20.0)),
+    "lenet5_1998 + SGD": (ROWS["lenet5_1998 + SGD"], "learning_rate", (3e-4, 1e-3, 3e-3)),
+}
 PAIRS = ((1e-4, 0.5), (5e-4, 1.0), (1e-3, 1.5))  # gentler, as first guessed, stronger
 
 EXPLORED, DECIDING, LONGER_SEEDS = range(30), range(30, 50), range(30, 40)
@@ -78,17 +84,23 @@ def tried() -> list[tuple[str, str, Recipe]]:
     for decay, far in PAIRS:
         given = replace(ALL, **epochs, weight_decay=decay, distortion=far)
         found.append(("all together", _numbers(decay, far), given))
-    for row, (given, name, values) in FAIR.items():
-        for value in values:
-            found.append((row, _numbers(value), replace(given, **epochs, **{name: value})))
-    return found
+    return found + of_rows(FAIR)
 
 
-def trials(runs: Sequence[Run]) -> pd.DataFrame:
+def of_rows(tries: Mapping[str, tuple[Recipe, str, tuple]]) -> list[tuple[str, str, Recipe]]:
+    """The same of rows such as those of FAIR and BACK."""
+    return [
+        (row, _numbers(value), replace(given, epochs=TUNING_EPOCHS, **{name: value}))
+        for row, (given, name, values) in tries.items()
+        for value in values
+    ]
+
+
+def trials(runs: Sequence[Run], candidates: Iterable | None = None) -> pd.DataFrame:
     """One row a candidate: technique, values, recipe, seeds, accuracy (mean, validation), chosen.
-    UserError where a candidate has no runs."""
+    UserError where a candidate, by default of tried(), has no runs."""
     rows = []
-    for technique, values, given in tried():
+    for technique, values, given in tried() if candidates is None else candidates:
         those = [run for run in runs if run.recipe == given and run.seed in TUNING_SEEDS]
         found = [run.accuracy for run in those]
         if not found:

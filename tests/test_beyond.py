@@ -9,7 +9,7 @@ from mnistlib import beyond, draw
 from mnistlib.augment import DEFAULT
 from mnistlib.base import DataError, UserError
 from mnistlib.beyond import accuracies, answers, calibration, later, reaches
-from mnistlib.config import ALL, RECIPES
+from mnistlib.config import ALL, MODELS
 from mnistlib.dataset import Digits
 from mnistlib.dataset.framing import collected, framed, others
 from mnistlib.distortion import KINDS, distorted
@@ -203,7 +203,7 @@ def test_framing_leaves_mnists_own_digits_readable(networks, digit_data):
     digits = Digits(np.stack([framed(i) for i in asked.images]), asked.labels, "framed again")
     plain = accuracies(answers(networks, asked), digits.labels)
     found = accuracies(answers(networks, digits), digits.labels)
-    assert {model for model in RECIPES if found[model][0] >= 0.99 * plain[model][0]} == {*RECIPES}
+    assert {model for model in MODELS if found[model][0] >= 0.99 * plain[model][0]} == {*MODELS}
 
 
 def test_a_digit_is_fitted_and_centred_wherever_it_was_drawn():

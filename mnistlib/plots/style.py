@@ -19,7 +19,7 @@ ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 INK, MUTED, FAINT = "#222222", "#666666", "#DDDDDD"
 
-COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN}
+COLOURS = {"lenet5": BLUE, "mlp": VERMILLION, "lenet5_reg": GREEN, "lenet5_1998": BLACK}
 TRAIN, TEST = ORANGE, SKY  # where training and test stand side by side for no model
 VERDICTS = {"helps": (BLUE, "o"), "hurts": (VERMILLION, "X"), "equivalent": (MUTED, "s")}
 VERDICTS["not shown"] = MUTED, "D"
