@@ -4,7 +4,7 @@ Tuning, by a rule that was fixed beforehand: the candidate with the highest mean
 5,000 validation digits after the last epoch, over TUNING_SEEDS; the first of equals. No test digit
 takes part. The trials are kept and come from
 
-    recipes = [recipe for *_, recipe in [*tried(), *of_rows(BACK)]]
+    recipes = [recipe for *_, recipe in [*tried(), *of_rows(BACK | STEPS)]]
     study(recipes, TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
 
 What decides are seeds that took no part in any choice, as many as were fixed beforehand, judged
@@ -57,6 +57,7 @@ BACK: dict[str, tuple[Recipe, str, tuple]] = {  # and for LeNet-5 of 1998, the s
     "lenet5_1998": (OLD, "rival", (0.0, 5.0, 20.0)),
     "lenet5_1998 + SGD": (ROWS["lenet5_1998 + SGD"], "learning_rate", (3e-4, 1e-3, 3e-3)),
 }
+STEPS = {"images a step": (OLD, "batch_size", (1, 10, 25, 50))}  # to look at, not to choose by
 PAIRS = ((1e-4, 0.5), (5e-4, 1.0), (1e-3, 1.5))  # gentler, as first guessed, stronger
 
 EXPLORED, DECIDING, LONGER_SEEDS = range(30), range(30, 50), range(30, 40)
