@@ -5,6 +5,7 @@ The rooms, in the order of the data's way; each imports only from those above it
     base        where files lie, errors that a user can act on, files written whole
     dataset     bytes on disk -> Digits; the MNIST data set class; fetching and checking
     model       the networks, and `register` for any other
+    lenet1998   LeNet-5 as it was in 1998, with the loss and the optimizer of its time
     augment     techniques that act on batches, and `technique` for any other
     distortion  kinds of distortion beyond those of training, from mild to strong
     counting    parameters, sizes and work of a network, layer by layer

@@ -59,7 +59,7 @@ def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Ru
     short = [name for name in needed if len(found[name]) < 3]
     if short:
         what = f"found {len(runs)} runs, but not three of {', '.join(short)}"
-        raise DataError(f"{what}; make them with: python -m mnistlib study")
+        raise DataError(f"{what}; make them with: python -m mnistlib study --only ROW")
     return {name: those for name, those in found.items() if those}
 
 
@@ -178,6 +178,22 @@ def _late(one: Sequence[Run], other: Sequence[Run]) -> dict:
     gains = (ones - others).dropna(axis=1)  # [epochs, shared seeds]
     images = np.rint(gains.sum() * len(one[0].predictions)).astype(int)
     return {"late": gains.mean(axis=None), "late_p": stats.sign_flip(images)}
+
+
+def replaced(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str]) -> pd.DataFrame:
+    """What replacing each part of `whole` changes, where rows are called "whole + part".
+
+    Index: parts; columns: error (mean test error), difference (of errors, mean, paired by seed),
+    low, high (Student's 95 % interval, over seeds, not corrected), all fractions, and seeds.
+    """
+    errors = {row: pd.Series({run.seed: 1 - run.accuracy for run in rows[row]}) for row in rows}
+    lines = {}
+    for part in parts:
+        of = errors[f"{whole} + {part}"]
+        change = (of - errors[whole]).dropna()
+        line = {"error": of.mean(), "difference": change.mean(), "seeds": len(change)}
+        lines[part] = line | stats.mean_interval(change)._asdict()
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
 def surplus(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str], base: str) -> dict:

@@ -60,18 +60,9 @@ class Batches:
             images, labels = self.images.index_select(0, part), self.labels[part]
             if self.augment is not None:
                 x = self.augment(images.float().div_(255), labels).sub(MEAN).div_(STD)
-            else:
-                x = self._normalised(images)
+            else:  # a fifth of the time of table[images], for the same values
+                x = self.table.index_select(0, images.flatten().int()).view_as(images)
             yield x, labels
-
-    def some(self, n: int) -> Tensor:
-        """Images of `n` digits drawn at random (or all, if they are fewer), as they are."""
-        part = torch.randperm(len(self.labels), generator=self.order)[:n]
-        return self._normalised(self.images[part.to(self.labels.device)])
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        # a fifth of the time of table[images], for the same values
-        return self.table.index_select(0, images.flatten().int()).view_as(images)
 
 
 def generators(seed: int, device: torch.device) -> dict[str, Generator]:
@@ -90,7 +81,7 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     if recipe.optimizer == "diagonal-lm":
         if not hasattr(model, "curvature"):
             raise UserError(
-                "optimizer 'diagonal-lm' needs a network with curvature(); give another"
+                "'diagonal-lm' needs a network with curvature(); give another optimizer"
             )
         return DiagonalLM(model, recipe.learning_rate * recipe.batch_size)  # a step for each image
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
@@ -124,6 +115,9 @@ class Course:
         self.criterion = own or nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.judgement = own or nn.CrossEntropyLoss()
         self.optimizer = make_optimizer(recipe, model)
+        self.samples = None  # for an optimizer that looks at some digits before each epoch
+        if recipe.optimizer == "diagonal-lm":
+            self.samples = Batches(data.train, SAMPLES, device, order)
         self.schedule = None
         if recipe.schedule == "one-cycle":
             # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
@@ -146,8 +140,8 @@ class Course:
         `advance` is called after each step with the batch's size.
         """
         start = time.perf_counter()
-        if isinstance(self.optimizer, DiagonalLM):
-            self.optimizer.estimate(self.batches.some(SAMPLES))
+        if self.samples is not None:
+            self.optimizer.estimate(next(iter(self.samples))[0])
         how = self.device, self.criterion, self.optimizer, partial(self._after_step, advance)
         trained = train(self.model, self.batches, *how)
         tested = test(self.scored, self.tests, self.device, self.judgement)

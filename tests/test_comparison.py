@@ -17,7 +17,7 @@ from mnistlib.comparison import (
     surplus,
     words,
 )
-from mnistlib.config import RECIPES, ROWS, recipe
+from mnistlib.config import MODELS, ROWS, recipe
 from mnistlib.runs import Run, load_all
 
 N = 1_000
@@ -177,7 +177,7 @@ def test_the_last_epoch_counts_and_two_seeds_are_too_few_for_a_mean():
 def test_rows_have_names_for_people():
     assert label("lenet5 + dropout") == "+ dropout"
     assert label("lenet5_reg - weight decay") == "all without weight decay"
-    assert [label(name) for name in RECIPES] == ["baseline", "MLP", "all together"]
+    assert [label(name) for name in MODELS] == ["baseline", "MLP", "all together"]
     assert len({label(name) for name in ROWS}) == len(ROWS)
     assert set(COMBINED) < set(ROWS)
 

@@ -81,7 +81,7 @@ def test_a_model_of_ones_own_keeps_its_colour_and_title_beside_any_others(monkey
     monkeypatch.setattr(plots.style, "TITLES", {**config.TITLES, "wide": "Twice as wide"})
     alone, beside = plots.colours(["wide"]), plots.colours(["all − averaging", "mlp", "wide"])
     assert alone["wide"] == beside["wide"]
-    assert len({*beside.values(), *plots.COLOURS.values()}) == 5
+    assert len({*beside.values(), *plots.COLOURS.values()}) == 6
     assert beside["mlp"] == plots.COLOURS["mlp"]
     assert (plots.title("wide"), plots.title("no model")) == ("Twice as wide", "no model")
 

@@ -6,7 +6,7 @@ import torch
 
 from mnistlib import runs
 from mnistlib.base import RUNS, WEIGHTS, DataError
-from mnistlib.config import RECIPES, ROWS, Recipe, recipe
+from mnistlib.config import MODELS, ROWS, Recipe, recipe
 from mnistlib.runs import CURVES, Run
 from mnistlib.train import initial, predict
 
@@ -198,7 +198,7 @@ def test_a_file_that_is_missing_or_holds_no_such_weights_is_named(content, store
 def test_the_weights_in_git_are_those_of_the_runs_that_decide(digit_data):
     found = {run.key: run for run in runs.load_all(RUNS)}
     paths = sorted(WEIGHTS.glob("*/*.safetensors"))
-    assert {path.parent.name for path in paths} >= set(RECIPES)
+    assert {path.parent.name for path in paths} >= set(MODELS)
     recipes = {str(runs.place(recipe, 0).parent): recipe for recipe in ROWS.values()}
     for path in paths:
         recipe = recipes[path.parent.name]
