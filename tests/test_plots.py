@@ -114,6 +114,8 @@ def test_parameter_bars_are_as_long_as_the_models_are_large(ax):
     ends = {round(bar.get_y() + 0.3): bar.get_x() + bar.get_width() for bar in ax.patches}
     assert ends == {0: 61_706, 1: 61_706, 2: 62_158}
     assert plain(ax.get_yticklabels())[1] == "MLP"
+    small = {"conv1 156, conv2 2,416", "fc3 850", "out 370", "bn3 240", "bn4 168, fc3 850"}
+    assert small < {*plain(ax.texts)}
 
 
 def test_strips_have_a_dot_a_seed_and_the_mean_in_its_interval(ax):

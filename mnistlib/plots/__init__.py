@@ -150,8 +150,13 @@ def parameters_bars(layers: Mapping[str, Sequence], ax: Axes) -> Axes:
         sizes, look = sizes[sizes > 0], {"color": [(colour, 0.75), (colour, 0.45)]}  # in turn
         bars = ax.barh(row, sizes, 0.6, sizes.cumsum() - sizes, edgecolor="white", **look)
         words = [f"{layer}\n{size:,}" for layer, size in sizes.items()]
-        words = np.where(sizes > 0.08 * longest, words, "")  # narrower ones have no room for it
-        ax.bar_label(bars, words, label_type="center", size=9)
+        wide, ends = sizes > 0.08 * longest, sizes.cumsum()
+        ax.bar_label(bars, np.where(wide, words, ""), label_type="center", size=9)
+        for _, near in sizes[~wide].groupby(wide.cumsum()):  # neighbours without room share a label
+            names = ", ".join(f"{layer} {size:,}" for layer, size in near.items())
+            first = near.index[0] == sizes.index[0]
+            look = {"size": 8, "color": style.MUTED, "ha": "left" if first else "right"}
+            ax.text(0 if first else ends[near.index[-1]], row - 0.33, names, va="bottom", **look)
         beside(ax, row, f"{sizes.sum():,}", colour, sizes.sum())
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_xlim(0, longest)
