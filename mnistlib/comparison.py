@@ -59,7 +59,7 @@ def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Ru
     short = [name for name in needed if len(found[name]) < 3]
     if short:
         what = f"found {len(runs)} runs, but not three of {', '.join(short)}"
-        raise DataError(f"{what}; make them with: python -m mnistlib study --only ROW")
+        raise DataError(f"{what}; make them with: python -m mnistlib study")
     return {name: those for name, those in found.items() if those}
 
 

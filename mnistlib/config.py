@@ -28,7 +28,7 @@ RANGES = {
     "label_smoothing": (0, 0.999),
     "dropout": (0, 0.999),
     "ema_decay": (0, 0.999_999),
-    "rival": (0, 1000),
+    "rubbish": (0, 1000),
 }
 
 
@@ -43,7 +43,7 @@ class Recipe:
     epochs: int = 30  # passes over the training set; the last one is scored
     batch_size: int = 64  # images a step
     optimizer: str = "sgd"
-    learning_rate: float = 0.01  # constant, or the peak of the one-cycle schedule
+    learning_rate: float = 0.01  # constant, the peak of one-cycle, or the first of 1998's
     momentum: float = 0.9  # of SGD; the first beta of AdamW
     nesterov: bool = False  # Nesterov's form of the momentum (SGD only)
     weight_decay: float = 0.0  # coefficient of the L2 penalty (SGD) or of decoupled decay (AdamW)
@@ -57,7 +57,7 @@ class Recipe:
     batch_norm: bool = True  # whether lenet5_reg normalises; the other models never do
     widths: str = "-".join(map(str, MLP_WIDTHS))  # "58-166-36": of the MLP's hidden layers only
     modern: str = "none"  # the part of lenet5_1998 that is lenet5's instead
-    rival: float = 20.0  # penalty of "none of them" in lenet5_1998's loss; 0: only the right class
+    rubbish: float = 20.0  # j of lenet5_1998's loss, the rubbish class's penalty; 0: without it
 
     def __post_init__(self) -> None:
         for field in fields(self):

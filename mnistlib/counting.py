@@ -73,10 +73,6 @@ def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
     match layer:
         case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
             return _slide(layer, given, shape)
-        case TableConv2d():
-            return _slide(nn.Conv2d(6, 16, 5), given, shape)
-        case Subsampling():
-            return _slide(nn.MaxPool2d(2), given, shape)
         case Bitmaps():
             return f"{shape[0]} units"
         case nn.Linear():
@@ -91,6 +87,11 @@ def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
 def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
     """Formula, parameters and MACs of a layer whose output has that shape."""
     match layer:
+        case TableConv2d():
+            (kernels, *size), maps = layer.weight.shape, len(layer.bias)
+            weights = layer.weight.numel()
+            formula = f"{kernels}·{'·'.join(map(str, size))} + {maps}"
+            return formula, weights + maps, weights * prod(shape[1:])
         case nn.Conv2d() | nn.Linear():
             units, *inputs = layer.weight.shape  # each unit is a sum over so many inputs
             weights, biased = layer.weight.numel(), layer.bias is not None
@@ -99,11 +100,6 @@ def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
         case nn.BatchNorm2d() | nn.BatchNorm1d() if layer.affine:
             n = layer.num_features  # one scale and one shift a channel, wherever in the map
             return f"2 × {n}", 2 * n, 0
-        case TableConv2d():
-            (kernels, *size), (maps,) = layer.weight.shape, layer.bias.shape
-            weights = layer.weight.numel()
-            formula = f"{kernels}·{'·'.join(map(str, size))} + {maps}"
-            return formula, weights + maps, weights * prod(shape[1:])
         case Subsampling():
             return f"2 × {shape[0]}", 2 * shape[0], prod(shape)
         case Bitmaps():

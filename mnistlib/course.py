@@ -109,19 +109,23 @@ class Course:
             how = {"generator": self.chance["distortion"], "distortion": recipe.distortion}
             augment = partial(distort, kind=recipe.augment, **how)
         order = self.chance["order"]
-        self.batches = Batches(data.train, recipe.batch_size, device, order, augment)
+        digits, each_pass = data.train, order
+        if recipe.schedule == "1998":  # one random order for all passes (appendix C)
+            drawn = torch.randperm(len(digits), generator=order).numpy()
+            digits, each_pass = digits.take(drawn, digits.name), None
+        self.batches = Batches(digits, recipe.batch_size, device, each_pass, augment)
         self.tests = Batches(data.test, TEST_BATCH, device)
-        own = getattr(model, "criterion", None)  # a network may bring its own loss
+        own = getattr(model, "own_loss", None)
         self.criterion = own or nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.judgement = own or nn.CrossEntropyLoss()
         self.optimizer = make_optimizer(recipe, model)
         self.samples = None  # for an optimizer that looks at some digits before each epoch
         if recipe.optimizer == "diagonal-lm":
-            self.samples = Batches(data.train, SAMPLES, device, order)
+            self.samples = Batches(data.train, SAMPLES, device, order, augment)
         self.schedule = None
         if recipe.schedule == "one-cycle":
             # Smith, "Super-convergence", 2018: up to the peak in 30 % of the steps, then down to 0
-            how = recipe.learning_rate, recipe.epochs * len(self.batches)
+            how = self.optimizer.param_groups[0]["lr"], recipe.epochs * len(self.batches)
             self.schedule = OneCycleLR(self.optimizer, *how, cycle_momentum=False)
         elif recipe.schedule == "1998":
             steps, last = len(self.batches), len(PACES) - 1

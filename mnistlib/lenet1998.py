@@ -39,7 +39,8 @@ BITMAPS = """\
 ....... ....... ....... ....... ....... ....... ....... ....... ....... ......."""
 # III-B: the rate of each pass, as a share of the first; later passes have the last
 PACES = 2 * [1.0] + 3 * [0.4] + 3 * [0.2] + 4 * [0.1] + [0.02]
-MU, SAMPLES = 0.02, 500  # III-B: what bounds the rates; images that curvature is estimated on
+MU = 0.02  # III-B: bounds the rates
+SAMPLES = 500  # III-B: images that curvature is estimated on
 MODERN = ("none", "connections", "pooling", "activation", "output")
 
 
@@ -66,26 +67,25 @@ class Squash(nn.Module):
         return 2 / 3 * 1.7159 * (1 - torch.tanh(2 / 3 * sums).square())
 
 
-class Subsampling(nn.Module):
+class Subsampling(nn.AvgPool2d):
     """The sum of each 2×2 pixels, times a weight of its map, plus a bias (II-B)."""
 
     def __init__(self, maps: int) -> None:
-        super().__init__()
+        super().__init__(2, divisor_override=1)
         self.weight, self.bias = nn.Parameter(torch.empty(maps)), nn.Parameter(torch.empty(maps))
 
     def forward(self, maps: Tensor) -> Tensor:
-        four = F.avg_pool2d(maps, 2, divisor_override=1)  # their sum
-        return torch.addcmul(self.bias[:, None, None], four, self.weight[:, None, None])
+        weight, bias = self.weight[:, None, None], self.bias[:, None, None]
+        return torch.addcmul(bias, super().forward(maps), weight)
 
 
-class TableConv2d(nn.Module):
+class TableConv2d(nn.Conv2d):
     """A 5×5 kernel between each two maps that Table I connects, and a bias for each map of C3."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(6, 16, 5)
         self.seen = signs(CONNECTIONS, "X").T.gt(0).nonzero(as_tuple=True)  # maps of C3, of S2
         self.weight = nn.Parameter(torch.empty(len(self.seen[0]), 5, 5))
-        self.bias = nn.Parameter(torch.empty(16))
 
     def forward(self, maps: Tensor) -> Tensor:
         kernels = self.weight.new_zeros(16, 6, 5, 5).index_put(self.seen, self.weight)
@@ -112,14 +112,15 @@ class LeNet5Of1998(nn.Module):
 
     Images float32 [b, 1, 28, 28] or [b, 1, 32, 32], normalised; returns minus the penalties
     [b, 10], of which the greatest is the answer. `modern` names the part that is LeNet5's instead,
-    one of MODERN; with the output goes the loss. `rival` is j of eq. 9: the penalty of a class
-    "none of them"; 0 takes the simpler loss, eq. 8.
+    one of MODERN: with pooling goes the function after it, with the output the loss; F6 squashes
+    always, since its answers are +1 and -1. `rubbish` is j of eq. 9, the penalty of the rubbish
+    class; 0 takes the simpler loss, eq. 8.
     """
 
-    def __init__(self, modern: str = "none", rival: float = 20.0) -> None:
+    def __init__(self, modern: str = "none", rubbish: float = 20.0) -> None:
         super().__init__()
         pick("part", modern, MODERN)
-        self.rival = rival
+        self.rubbish = rubbish
         act = nn.ReLU if modern == "activation" else Squash
         c3 = nn.Conv2d(6, 16, 5) if modern == "connections" else TableConv2d()
         layers = {"pad": Pad(), "scale": Scale(), "c1": nn.Conv2d(1, 6, 5), "act1": act()}
@@ -127,7 +128,7 @@ class LeNet5Of1998(nn.Module):
         # C5's kernels cover the whole of S4's maps: a linear layer does the same, and is faster
         layers |= {"s4": Subsampling(16), "act4": act(), "flatten": nn.Flatten()}
         layers |= {"c5": nn.Linear(400, 120), "act5": act(), "f6": nn.Linear(120, 84)}
-        layers |= {"act6": act()}
+        layers |= {"act6": Squash()}
         layers |= {"output": nn.Linear(84, 10) if modern == "output" else Bitmaps()}
         if modern == "pooling":  # and no function after it
             layers |= {"s2": MaxPool(), "s4": MaxPool()}
@@ -142,16 +143,16 @@ class LeNet5Of1998(nn.Module):
             x = layer(x)
         return x
 
-    def criterion(self, answers: Tensor, labels: Tensor) -> Tensor:
-        """Eq. 9, or eq. 8 without a rival; mean over the batch of what forward() returns.
+    def own_loss(self, answers: Tensor, labels: Tensor) -> Tensor:
+        """Eq. 9, or eq. 8 without rubbish; mean over the batch of what forward() returns.
 
         Eq. 9 is the cross-entropy of eleven classes, of which the last has the penalty j always.
         """
         if not isinstance(self.output, Bitmaps):
             return F.cross_entropy(answers, labels)
-        if self.rival == 0:
+        if self.rubbish == 0:
             return F.nll_loss(answers, labels)
-        return F.cross_entropy(F.pad(answers, (0, 1), value=-self.rival), labels)
+        return F.cross_entropy(F.pad(answers, (0, 1), value=-self.rubbish), labels)
 
     @torch.no_grad()
     def _initialise(self) -> None:
@@ -179,14 +180,14 @@ class LeNet5Of1998(nn.Module):
     def curvature(self, images: Tensor) -> dict[nn.Parameter, Tensor]:
         """For each parameter the mean second derivative of the loss, summed over its connections.
 
-        Appendix C: Gauss-Newton's part, and of that the diagonal. Through a layer that sums up,
-        second derivatives pass by the squares of inputs and weights as gradients do by inputs and
-        weights: so autograd takes them through a network of those squares. At the end of it stands
-        the greatest that they can be, that of the right class: 2 for a squared distance, 1/4 for a
-        logit. Eq. 9's own go to 0 as the network gets sure, and rates without bound diverge.
+        Gauss-Newton's part, and of that the diagonal (appendix C, eq. 22 to 27). Through a layer
+        that sums up, second derivatives pass by the squares of inputs and weights as gradients do
+        by inputs and weights: so autograd takes them through a network of those squares. At its end
+        stands 2, that of the right class's penalty (exact for eq. 8), or the most a logit can have,
+        1/4: eq. 9's own go to 0 as the network gets sure; rates grow with that, and it diverges.
         """
         squares = {p: p.detach().square().requires_grad_() for p in self.parameters()}
-        x, passed = images, torch.zeros_like(images)
+        x, passed = images, torch.zeros_like(images)  # of `passed` only the gradient matters
         for layer in self.children():
             if isinstance(layer, Bitmaps):
                 break
@@ -195,11 +196,11 @@ class LeNet5Of1998(nn.Module):
                 passed = functional_call(layer, own, _linked(x.square(), passed))
             elif isinstance(layer, Squash):
                 passed = passed * layer.slope(x).square()
-            else:  # hands on some of its inputs, such as the largest
+            else:  # hands on some of its inputs, such as the largest; or nothing came before it
                 passed = layer(_linked(x, passed))
             x = layer(x).detach()
-        greatest = 2 if isinstance(self.output, Bitmaps) else 1 / 4
-        second = torch.autograd.grad(passed.sum() * greatest / len(images), [*squares.values()])
+        last = 2 if isinstance(self.output, Bitmaps) else 1 / 4
+        second = torch.autograd.grad(passed.sum() * last / len(images), [*squares.values()])
         return dict(zip(squares, second, strict=True))
 
 
@@ -209,7 +210,7 @@ def _linked(value: Tensor, passed: Tensor) -> Tensor:
 
 
 class DiagonalLM(Optimizer):
-    """The stochastic diagonal Levenberg-Marquardt method (III-B; appendix C, eq. 18).
+    """The stochastic diagonal Levenberg-Marquardt method (III-B; appendix C, eq. 18 and 21).
 
     Each parameter steps along its gradient at the rate lr/(MU + h), where h is the curvature that
     estimate() found on a few images before the pass.

@@ -4,7 +4,7 @@ Tuning, by a rule that was fixed beforehand: the candidate with the highest mean
 5,000 validation digits after the last epoch, over TUNING_SEEDS; the first of equals. No test digit
 takes part. The trials are kept and come from
 
-    recipes = [recipe for *_, recipe in [*tried(), *of_rows(BACK | STEPS)]]
+    recipes = [recipe for *_, recipe in [*tried(), *of_rows(TUNED_1998 | LOOKED_AT)]]
     study(recipes, TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
 
 What decides are seeds that took no part in any choice, as many as were fixed beforehand, judged
@@ -26,6 +26,7 @@ from mnistlib.config import (
     OLD,
     ONE_CYCLE,
     RECIPES,
+    REPLACED,
     ROWS,
     Recipe,
 )
@@ -53,11 +54,14 @@ FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the valu
     "mlp + one-cycle": (replace(RECIPES["mlp"], **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
     "mlp + all it can take": (replace(ALL, model="mlp"), "distortion", (0.25, 0.5, 1.0)),
 }
-BACK: dict[str, tuple[Recipe, str, tuple]] = {  # and for LeNet-5 of 1998, the same
-    "lenet5_1998": (OLD, "rival", (0.0, 5.0, 20.0)),
+TUNED_1998 = {  # the same for LeNet-5 of 1998
     "lenet5_1998 + SGD": (ROWS["lenet5_1998 + SGD"], "learning_rate", (3e-4, 1e-3, 3e-3)),
 }
-STEPS = {"images a step": (OLD, "batch_size", (1, 10, 25, 50))}  # to look at, not to choose by
+LOOKED_AT = {  # trials that choose nothing: data/plan-1998.md says what did
+    "j (0: eq. 8)": (OLD, "rubbish", (0.0, 5.0, 20.0)),
+    "images a step": (OLD, "batch_size", (1, 10, 25, 50)),
+}
+ROWS_1998, SEEDS_1998 = [f"lenet5_1998 + {name}" for name in (*REPLACED, "affine")], range(10)
 PAIRS = ((1e-4, 0.5), (5e-4, 1.0), (1e-3, 1.5))  # gentler, as first guessed, stronger
 
 EXPLORED, DECIDING, LONGER_SEEDS = range(30), range(30, 50), range(30, 40)
@@ -89,7 +93,7 @@ def tried() -> list[tuple[str, str, Recipe]]:
 
 
 def of_rows(tries: Mapping[str, tuple[Recipe, str, tuple]]) -> list[tuple[str, str, Recipe]]:
-    """The same of rows such as those of FAIR and BACK."""
+    """The same of rows such as those of FAIR and TUNED_1998."""
     return [
         (row, _numbers(value), replace(given, epochs=TUNING_EPOCHS, **{name: value}))
         for row, (given, name, values) in tries.items()
@@ -136,7 +140,8 @@ def stages() -> list[tuple[list[str], range]]:
     """Rows and seeds in the order in which they are made: a complete smaller study comes first."""
     decided = ["lenet5", *FAMILIES[ADDED], *FAMILIES[FAIRLY]]
     first = [(decided, DECIDING[:10]), (decided, DECIDING[10:])]
-    return [*first, ([*FAMILIES[LONGER]], LONGER_SEEDS), ([*FAMILIES[PARTS]], DECIDING)]
+    last = [(["lenet5_1998"], SEEDS_1998), (ROWS_1998, SEEDS_1998[:5])]  # of data/plan-1998.md
+    return [*first, ([*FAMILIES[LONGER]], LONGER_SEEDS), ([*FAMILIES[PARTS]], DECIDING), *last]
 
 
 def planned(family: str) -> set[tuple[Recipe, int]]:

@@ -19,6 +19,7 @@ GIVEN = [
     recipe("lenet5", epochs=3),
     recipe("mlp", epochs=3, optimizer="adamw", learning_rate=0.001),
     recipe("lenet5_reg", epochs=3, dropout=0.2),  # every source of randomness, and averaging
+    recipe("lenet5_1998", epochs=3),  # an optimizer that draws digits before each epoch
 ]
 
 

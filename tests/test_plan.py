@@ -24,7 +24,12 @@ def test_the_studys_values_are_those_that_the_committed_trials_choose():
     wanted = {name: ROWS[f"lenet5 + {name}"] for name in ORDER} | {"all together": ALL}
     wanted |= {row: ROWS[row] for row in plan.FAIR}
     assert {name: replace(given, epochs=30) for name, given in chosen.items()} == wanted
-    assert set(frame["seeds"]) == {len(plan.TUNING_SEEDS)}
+    back = plan.trials(committed, plan.of_rows(plan.TUNED_1998))
+    chosen = back[back["chosen"]].set_index("technique")["recipe"]
+    assert {x: replace(given, epochs=ROWS[x].epochs) for x, given in chosen.items()} == {
+        row: ROWS[row] for row in plan.TUNED_1998
+    }
+    assert {*frame["seeds"], *back["seeds"]} == {len(plan.TUNING_SEEDS)}
     assert len({run.dataset["fingerprint"] for run in committed}) == 1
     assert {run.dataset["n_test"] for run in committed} == {5_000}
 
@@ -61,13 +66,14 @@ def test_the_plan_in_words_is_the_plan_that_runs():
         cells = f"{len(gains)} | {mean:.2f} | {spread:.2f} | {least:.2f} | {100 * power:.0f} %"
         assert f"| {label(row)} | {cells} |" in PLAN
     assert all(name in PLAN for name in plan.FAMILIES)
-    (*early, parts) = plan.stages()
+    *early, parts, old, replaced = plan.stages()
     assert sum(len(rows) * len(seeds) for rows, seeds in early) == 13 * 20 + 2 * 10
+    assert (*old, *replaced) == (["lenet5_1998"], range(10), plan.ROWS_1998, range(5))
     assert not set(plan.DECIDING) & set(plan.EXPLORED)
     assert parts == (WITHIN, plan.DECIDING)
 
 
-def test_the_plan_is_older_than_the_runs_that_it_asks_for():
+def test_a_plan_is_older_than_the_runs_that_it_asks_for():
     def git(*words):
         how = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
         return subprocess.run([program, *map(str, words)], **how).stdout.strip()
@@ -79,9 +85,11 @@ def test_the_plan_is_older_than_the_runs_that_it_asks_for():
     if not program or git("rev-parse", "--is-shallow-repository") != "false":
         pytest.skip("the history of the repository is not here")
     stages = [product(rows, seeds) for rows, seeds in plan.stages()]
-    runs = [RUNS / place(ROWS[row], seed) for row, seed in chain(*stages)]
-    if there := [path for path in runs if path.exists()]:
-        assert int(times(ROOT / "data" / "plan.md")[0]) < int(times(*there)[-1])
+    study = [RUNS / place(ROWS[row], seed) for row, seed in chain(*stages)]
+    old = sorted(RUNS.glob("lenet5_1998*/*.json"))
+    for name, runs in {"plan.md": study, "plan-1998.md": old}.items():
+        if there := [path for path in runs if path.exists()]:
+            assert int(times(ROOT / "data" / name)[0]) < int(times(*there)[-1])
 
 
 def made(name, seed, wrong):

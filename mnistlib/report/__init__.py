@@ -30,6 +30,7 @@ PAGES = (
     Page("04_regularization", "Regularization, on MNIST"),
     Page("05_report", "The report", {"runs_dir": "runs"}),
     Page("06_beyond", "Beyond the test digits"),
+    Page("07_lenet1998", TITLES["lenet5_1998"]),
 )
 
 
