@@ -186,13 +186,12 @@ def replaced(rows: Mapping[str, Sequence[Run]], whole: str, parts: Iterable[str]
     Index: parts; columns: error (mean test error), difference (of errors, mean, paired by seed),
     low, high (Student's 95 % interval, over seeds, not corrected), all fractions, and seeds.
     """
-    errors = {row: pd.Series({run.seed: 1 - run.accuracy for run in rows[row]}) for row in rows}
+    errors = pd.DataFrame({x: {r.seed: 1 - r.accuracy for r in of} for x, of in rows.items()})
     lines = {}
     for part in parts:
-        of = errors[f"{whole} + {part}"]
-        change = (of - errors[whole]).dropna()
-        line = {"error": of.mean(), "difference": change.mean(), "seeds": len(change)}
-        lines[part] = line | stats.mean_interval(change)._asdict()
+        change = (errors[f"{whole} + {part}"] - errors[whole]).dropna()
+        line = {"error": errors[f"{whole} + {part}"].mean(), "difference": change.mean()}
+        lines[part] = line | stats.mean_interval(change)._asdict() | {"seeds": len(change)}
     return pd.DataFrame.from_dict(lines, orient="index")
 
 

@@ -80,9 +80,9 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters."""
     if recipe.optimizer == "diagonal-lm":
         if not hasattr(model, "curvature"):
-            raise UserError(
-                "'diagonal-lm' needs a network with curvature(); give another optimizer"
-            )
+            raise UserError("'diagonal-lm' needs a network with curvature(); give another one")
+        if recipe.weight_decay:
+            raise UserError("'diagonal-lm' knows no weight decay; give weight_decay=0")
         return DiagonalLM(model, recipe.learning_rate * recipe.batch_size)  # a step for each image
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":
@@ -116,6 +116,8 @@ class Course:
         self.batches = Batches(digits, recipe.batch_size, device, each_pass, augment)
         self.tests = Batches(data.test, TEST_BATCH, device)
         own = getattr(model, "own_loss", None)
+        if own and recipe.label_smoothing:
+            raise UserError(f"{recipe.model} has a loss of its own; give label_smoothing=0")
         self.criterion = own or nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.judgement = own or nn.CrossEntropyLoss()
         self.optimizer = make_optimizer(recipe, model)

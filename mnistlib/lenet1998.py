@@ -1,8 +1,9 @@
 """LeNet-5 as it was in 1998: its network, its loss, and the optimizer that trained it.
 
 Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
-Proc. IEEE 86(11), 1998; sections, tables, figures and equations below are that paper's. What it
-leaves open stands here as a constant or an argument, with the reason for what was chosen.
+Proc. IEEE 86(11), 1998; sections, tables, figures and equations below are that paper's. Departures
+are the first weights and the second derivatives of the loss, both because training diverged, and
+batches of several images; data/plan-1998.md says what was tried.
 """
 
 import torch
@@ -156,11 +157,11 @@ class LeNet5Of1998(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Uniform within ±2.4/√n of n inputs, and ±2.4/4 where four pixels are summed up.
+        """Uniform within ±2.4/√n for n inputs, and ±2.4/4 where four pixels are summed up.
 
-        Appendix A writes 2.4/n, and why: the sums shall have the same range in every unit. With n
-        inputs that have nothing to do with each other that takes √n, and 2.4/n is too small to
-        learn anything; of four neighbours, which are nearly alike, it takes n.
+        So sums have about the same range in every unit where inputs are independent, but for the
+        four, which are nearly alike. Appendix A takes 2.4/n for all, as if all inputs were alike:
+        with that nearly all rates start at the greatest there is, lr/MU, and F6 saturates.
         """
         for layer in self.children():
             match layer:

@@ -30,9 +30,11 @@ def register(name: str, title: str | None = None) -> Callable[[type], type]:
     """Class decorator: make a network known by `name` to recipes, studies, tables and figures.
 
     The network takes images float32 [b, 1, 28, 28], normalised, and returns logits [b, 10]. Values
-    that a recipe changes and its constructor names, such as `dropout`, are handed to it. Records
-    are found again by this name: give a network that you change another one. UserError where it is
-    not of small letters, digits and underscores, or another's already.
+    that a recipe changes and its constructor names, such as `dropout`, are handed to it. Where it
+    has `own_loss(logits, labels)`, that stands for cross-entropy; where it has `curvature`, as
+    lenet5_1998 does, the optimizer "diagonal-lm" can train it. Records are found again by this
+    name: give a network that you change another one. UserError where it is not of small letters,
+    digits and underscores, or another's already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise UserError(f"model name {name!r}; give small letters, digits and _, such as 'wide'")

@@ -14,6 +14,7 @@ from mnistlib.comparison import (
     judged,
     label,
     readable,
+    replaced,
     surplus,
     words,
 )
@@ -172,6 +173,14 @@ def test_the_last_epoch_counts_and_two_seeds_are_too_few_for_a_mean():
     assert headline([]).empty
     with pytest.raises(UserError, match=r"lenet5 \(2 epochs\) and lenet5 \(1 epochs\) differ"):
         headline([*ends, run(3, 5)])
+
+
+def test_a_part_that_is_replaced_is_compared_by_seed():
+    rows = {"old": runs(10, 20, 30, 40), "old + new": runs(12, 21, 33)}
+    (line,) = replaced(rows, "old", ["new"]).itertuples()
+    assert (line.Index, line.seeds, line.error) == ("new", 3, pytest.approx(0.022))
+    assert line.difference == pytest.approx(0.002)
+    assert (line.low, line.high) == pytest.approx(stats.mean_interval([0.002, 0.001, 0.003]))
 
 
 def test_rows_have_names_for_people():

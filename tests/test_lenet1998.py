@@ -3,12 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from mnistlib.base import UserError
 from mnistlib.config import Recipe, recipe
 from mnistlib.counting import derive
-from mnistlib.course import make_optimizer
-from mnistlib.lenet1998 import MODERN, MU, LeNet5Of1998, Squash
+from mnistlib.course import Course, make_optimizer
+from mnistlib.lenet1998 import MODERN, MU, Bitmaps, LeNet5Of1998, Squash
 from mnistlib.model import LeNet5, count
 
 
@@ -128,25 +129,81 @@ def test_curvature_is_exact_where_the_rest_is_straight(digits):
         assert found == pytest.approx(curvature[parameter].view(-1)[place].item(), rel=1e-4)
 
 
-def test_curvature_of_shared_weights_is_summed_over_their_connections(network, digits):
-    """Appendix C by hand, for S4's weights and C3's biases: one connection after the other."""
+def matrix(layer, shape):
+    """A layer that sums up as one [outputs, inputs], for inputs of that shape."""
+    inputs = torch.eye(torch.Size(shape).numel()).double().view(-1, *shape)
+    return (layer(inputs) - layer(torch.zeros_like(inputs[:1]))).flatten(1).T
+
+
+@pytest.mark.parametrize("modern", ["none", "connections", "output"])
+def test_curvature_is_appendix_c_by_hand(modern, digits):
+    """From the top down, with every layer as one large matrix; of C1 and C3 and of all biases."""
+    torch.manual_seed(3)
+    network = LeNet5Of1998(modern).double()
     curvature = network.curvature(digits)
-    by_hand = {"s4": torch.zeros(16), "c3": torch.zeros(16)}
+    by_hand = {p: torch.zeros_like(p) for p in network.parameters()}
     for digit in digits:
-        x = {"pad": digit[None]}
-        for name, layer in network.named_children():
-            x[name] = layer([*x.values()][-1])
-        above = 2 * network.act6.slope(x["f6"]).square()
-        above = above @ network.f6.weight.square() * network.act5.slope(x["c5"]).square()
-        above = torch.einsum("bk,kmij->mij", above, network.c5.weight.view(120, 16, 5, 5).square())
-        above = above * network.act4.slope(x["s4"][0]).square()  # [16, 5, 5]: of S4's sums
-        four = x["act3"][0].view(16, 5, 2, 5, 2)
-        by_hand["s4"] += torch.einsum("mij,miajb->m", above, four.square()).float()
-        below = above * network.s4.weight.square()[:, None, None]
-        below = below.repeat_interleave(2, 1).repeat_interleave(2, 2)
-        by_hand["c3"] += (below * network.act3.slope(x["c3"][0]).square()).sum((1, 2)).float()
-    assert torch.allclose(curvature[network.s4.weight].float(), by_hand["s4"] / 3)
-    assert torch.allclose(curvature[network.c3.bias].float(), by_hand["c3"] / 3)
+        steps, x = [], digit[None]
+        with torch.no_grad():
+            for layer in network.children():
+                if isinstance(layer, Bitmaps):
+                    break
+                steps.append((layer, x))
+                x = layer(x)
+            above = torch.full_like(x, 0.25 if modern == "output" else 2.0).flatten()
+            for layer, x in steps[:1:-1]:
+                if isinstance(layer, Squash):
+                    above = above * layer.slope(x).square().flatten()
+                elif isinstance(layer, nn.Flatten):
+                    continue
+                else:
+                    by_hand[layer.bias] += above.view(len(layer.bias), -1).sum(1) / len(digits)
+                    if layer is network.c1:
+                        seen = F.unfold(x.square(), 5)[0]  # [25, 784]
+                        own = above.view(6, -1) @ seen.T / len(digits)
+                        by_hand[layer.weight] += own.view(6, 1, 5, 5)
+                    above = above @ matrix(layer, x.shape[1:]).square()
+    for layer in (network.c1, network.s2, network.c3, network.s4, network.c5, network.f6):
+        assert torch.allclose(curvature[layer.bias], by_hand[layer.bias])
+    assert torch.allclose(curvature[network.c1.weight], by_hand[network.c1.weight])
+
+
+def test_curvature_of_subsampling_is_summed_over_its_four_connections(network, digits):
+    states, x = {}, digits
+    for name, layer in network.named_children():
+        states[name] = x = layer(x)
+    above = 2 * network.act6.slope(states["f6"]).square() @ network.f6.weight.square()
+    above = above * network.act5.slope(states["c5"]).square() @ network.c5.weight.square()
+    above = above.view(-1, 16, 5, 5) * network.act4.slope(states["s4"]).square()
+    four = F.avg_pool2d(states["act3"].square(), 2, divisor_override=1)
+    by_hand = (above * four).sum((0, 2, 3)) / len(digits)
+    assert torch.allclose(network.curvature(digits)[network.s4.weight], by_hand)
+
+
+def test_first_weights_fill_their_bounds(network):
+    """2.4/√n: C1 has 25 inputs, C3's maps 75 to 150; S2 and S4 2.4/4."""
+    c3 = network.c3
+    per_map = [c3.weight[c3.seen[0] == k].abs().max().item() for k in (0, 6, 15)]
+    bounds = [2.4 / n**0.5 for n in (75, 100, 150)]
+    assert all(0.95 * bound < found <= bound for found, bound in zip(per_map, bounds, strict=True))
+    for layer, bound in ((network.c1, 2.4 / 5), (network.c5, 2.4 / 20), (network.s4, 0.6)):
+        assert 0.8 * bound < layer.weight.abs().max() <= bound
+
+
+def test_the_rates_of_the_passes_are_the_papers(tiny):
+    course = Course(recipe("lenet5_1998"), tiny, 0, LeNet5Of1998(), torch.device("cpu"))
+    (share,) = course.schedule.lr_lambdas
+    first = course.optimizer.param_groups[0]["lr"] / 10  # of ten images a step
+    rates = [first * share(number * len(course.batches)) for number in range(20)]
+    wanted = 2 * [5e-4] + 3 * [2e-4] + 3 * [1e-4] + 4 * [5e-5] + 8 * [1e-5]
+    assert rates == pytest.approx(wanted)
+
+
+def test_every_pass_has_the_same_order(tiny):
+    course = Course(recipe("lenet5_1998"), tiny, 0, LeNet5Of1998(), torch.device("cpu"))
+    first, second = (torch.cat([labels for _, labels in course.batches]) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, torch.tensor(tiny.train.labels))
 
 
 def test_a_step_is_the_gradient_over_curvature_and_mu(network, digits):
@@ -160,6 +217,13 @@ def test_a_step_is_the_gradient_over_curvature_and_mu(network, digits):
     rate = 0.0005 * given.batch_size
     for p, old in before.items():
         assert torch.allclose(p, old - rate * p.grad / (MU + curvature[p]))
+
+
+@pytest.mark.parametrize("value", ["label_smoothing", "weight_decay"])
+def test_what_would_have_no_effect_is_refused(value, tiny):
+    given = recipe("lenet5_1998", **{value: 0.1})
+    with pytest.raises(UserError, match=f"give {value}=0"):
+        Course(given, tiny, 0, LeNet5Of1998(), torch.device("cpu"))
 
 
 def test_the_optimizer_needs_a_network_with_curvature():
