@@ -24,12 +24,7 @@ def test_the_studys_values_are_those_that_the_committed_trials_choose():
     wanted = {name: ROWS[f"lenet5 + {name}"] for name in ORDER} | {"all together": ALL}
     wanted |= {row: ROWS[row] for row in plan.FAIR}
     assert {name: replace(given, epochs=30) for name, given in chosen.items()} == wanted
-    back = plan.trials(committed, plan.of_rows(plan.TUNED_1998))
-    chosen = back[back["chosen"]].set_index("technique")["recipe"]
-    assert {x: replace(given, epochs=ROWS[x].epochs) for x, given in chosen.items()} == {
-        row: ROWS[row] for row in plan.TUNED_1998
-    }
-    assert {*frame["seeds"], *back["seeds"]} == {len(plan.TUNING_SEEDS)}
+    assert set(frame["seeds"]) == {len(plan.TUNING_SEEDS)}
     assert len({run.dataset["fingerprint"] for run in committed}) == 1
     assert {run.dataset["n_test"] for run in committed} == {5_000}
 
