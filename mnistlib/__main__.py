@@ -14,7 +14,7 @@ from mnistlib import base
 from mnistlib.base import UserError, expanded
 
 DATA = "folder with the digits or archives (default: $MNIST_DIR, data/raw, a download, the sample)"
-MODEL = "lenet5 (default), mlp, lenet5_reg, or package.module:Class of your own"
+MODEL = "lenet5 (default), mlp, lenet5_reg, lenet5_1998, or your own package.module:Class"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of weights, order and distortions")
     add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
 
-    add = _command(commands, _study, "make the runs of data/plan.md that are missing")
+    add = _command(commands, _study, "make the runs of the plans in data that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
     add("--seeds", help="such as 10-29, or one (default: the plan's; with --only or --epochs 0-9)")
     add("--epochs", type=int, help="instead of the recipes', for trying out")

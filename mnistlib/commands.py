@@ -69,7 +69,7 @@ def _print_epoch(number: int, values: dict) -> None:
 def make_study(options: Namespace) -> int:
     """Make the runs that are missing; or only say how many there are and how long they take.
 
-    Those of data/plan.md, unless rows, seeds or epochs are given. Returns 0, or 1 where runs
+    Those of the plans in data, unless rows, seeds or epochs are given. Returns 0, or 1 where runs
     failed; a UserError says which option makes no sense.
     """
     stages = _stages(options)
