@@ -49,7 +49,7 @@ def label(row: str) -> str:
     if change.startswith("(epochs="):
         return f"{label(name)}, {change[8:-1]} epochs"
     starts = {"lenet5": "", "lenet5_reg": "all ", "mlp": "MLP "}
-    return starts.get(name, f"{name} ") + change.replace("- ", "without ")
+    return starts.get(name, f"{TITLES.get(name, name)} ") + change.replace("- ", "without ")
 
 
 def by_row(runs: Sequence[Run], needed: Iterable[str] = ()) -> dict[str, list[Run]]:

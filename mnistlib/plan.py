@@ -4,14 +4,13 @@ Tuning, by a rule that was fixed beforehand: the candidate with the highest mean
 5,000 validation digits after the last epoch, over TUNING_SEEDS; the first of equals. No test digit
 takes part. The trials are kept and come from
 
-    recipes = [recipe for *_, recipe in [*tried(), *of_rows(TUNED_1998 | LOOKED_AT)]]
-    study(recipes, TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
+    study([recipe for *_, recipe in tried()], TUNING_SEEDS, validation_data(load()), TUNING_FOLDER)
 
 What decides are seeds that took no part in any choice, as many as were fixed beforehand, judged
 once. That was written down in data/plan.md before the first of them was run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -47,19 +46,17 @@ TUNED: dict[str, tuple[str, tuple, dict]] = {  # the value, what was tried, what
     "averaging": ("ema_decay", (0.99, 0.998, 0.9995), {"averaging": "ema"}),
     "one-cycle": ("learning_rate", (0.02, 0.05, 0.1), ONE_CYCLE),
 }
-# As many tries for the baseline's rate, which came out as the assignment's, and for the MLP, which
-# takes all of all together but batch norm: it has no layers for that.
+# As many tries for the baseline's rate, which came out as the assignment's; for the MLP, which has
+# all of all together but batch norm, for which it has no layers; and for SGD in LeNet-5 of 1998.
 FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the value, what was tried
     "lenet5": (BASELINE, "learning_rate", (0.003, 0.01, 0.03)),
     "mlp + one-cycle": (replace(RECIPES["mlp"], **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
     "mlp + all it can take": (replace(ALL, model="mlp"), "distortion", (0.25, 0.5, 1.0)),
-}
-TUNED_1998 = {  # the same for LeNet-5 of 1998
     "lenet5_1998 + SGD": (ROWS["lenet5_1998 + SGD"], "learning_rate", (3e-4, 1e-3, 3e-3)),
 }
-LOOKED_AT = {  # trials that choose nothing: data/plan-1998.md says what did
-    "j (0: eq. 8)": (OLD, "rubbish", (0.0, 5.0, 20.0)),
-    "images a step": (OLD, "batch_size", (1, 10, 25, 50)),
+LOOKED_AT = {  # trials made in the same way that choose nothing; data/plan-1998.md says what did
+    name: [replace(OLD, epochs=TUNING_EPOCHS, **{name: value}) for value in values]
+    for name, values in {"rubbish": (0.0, 5.0, 20.0), "batch_size": (1, 10, 25, 50)}.items()
 }
 ROWS_1998, SEEDS_1998 = [f"lenet5_1998 + {name}" for name in (*REPLACED, "affine")], range(10)
 PAIRS = ((1e-4, 0.5), (5e-4, 1.0), (1e-3, 1.5))  # gentler, as first guessed, stronger
@@ -89,23 +86,17 @@ def tried() -> list[tuple[str, str, Recipe]]:
     for decay, far in PAIRS:
         given = replace(ALL, **epochs, weight_decay=decay, distortion=far)
         found.append(("all together", _numbers(decay, far), given))
-    return found + of_rows(FAIR)
+    for row, (given, name, values) in FAIR.items():
+        for value in values:
+            found.append((row, _numbers(value), replace(given, **epochs, **{name: value})))
+    return found
 
 
-def of_rows(tries: Mapping[str, tuple[Recipe, str, tuple]]) -> list[tuple[str, str, Recipe]]:
-    """The same of rows such as those of FAIR and TUNED_1998."""
-    return [
-        (row, _numbers(value), replace(given, epochs=TUNING_EPOCHS, **{name: value}))
-        for row, (given, name, values) in tries.items()
-        for value in values
-    ]
-
-
-def trials(runs: Sequence[Run], candidates: Iterable | None = None) -> pd.DataFrame:
+def trials(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a candidate: technique, values, recipe, seeds, accuracy (mean, validation), chosen.
-    UserError where a candidate, by default of tried(), has no runs."""
+    UserError where a candidate has no runs."""
     rows = []
-    for technique, values, given in tried() if candidates is None else candidates:
+    for technique, values, given in tried():
         those = [run for run in runs if run.recipe == given and run.seed in TUNING_SEEDS]
         found = [run.accuracy for run in those]
         if not found:
