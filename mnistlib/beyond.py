@@ -3,7 +3,7 @@
 Judged as data/plan-beyond.md says, which was written before any network was scored on such digits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from mnistlib import stats
 from mnistlib.base import WEIGHTS, DataError
 from mnistlib.comparison import ALPHA
-from mnistlib.config import MODELS, RECIPES, Recipe
+from mnistlib.config import MODELS, ROWS
 from mnistlib.dataset import Digits
 from mnistlib.distortion import KINDS, distorted
 from mnistlib.runs import load_weights, place
@@ -27,20 +27,17 @@ Networks = Mapping[str, Mapping[int, nn.Module]]  # by model and seed
 BATCH = 200  # whose activations stay in a core's cache
 BINS = 15  # of confidence, in the expected calibration error
 PATCH = 7  # pixels, side of the square that occlusion() moves over a digit
-HEADLINE = {model: RECIPES[model] for model in MODELS}
 
 
-def kept(
-    rows: Mapping[str, Recipe] = HEADLINE, folder: Path = WEIGHTS
-) -> dict[str, dict[int, nn.Module]]:
+def kept(rows: Iterable[str] = MODELS, folder: Path = WEIGHTS) -> dict[str, dict[int, nn.Module]]:
     """The networks of these rows whose weights lie in a folder, such as lenet5/seed-30.safetensors.
     DataError where a row has none."""
     found: dict[str, dict[int, nn.Module]] = {}
-    for row, recipe in rows.items():
-        home = folder / place(recipe, 0).parent
+    for row in rows:
+        home = folder / place(ROWS[row], 0).parent
         paths = [(path.stem[5:], path) for path in home.glob("seed-*.safetensors")]
         for seed, path in sorted((int(seed), path) for seed, path in paths if seed.isdigit()):
-            network = initial(recipe, 0).to(memory_format=torch.channels_last)
+            network = initial(ROWS[row], 0).to(memory_format=torch.channels_last)
             load_weights(network, path)
             found.setdefault(row, {})[seed] = network
         if row not in found:

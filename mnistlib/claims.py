@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlib import stats
-from mnistlib.comparison import COMBINED, VERDICTS, by_row, label, surplus
+from mnistlib.comparison import COMBINED, by_row, label, surplus
 from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
@@ -32,11 +32,8 @@ SURE = 0.95  # how often one run must come out ahead of another to be called eno
 
 
 def claims(study: Study, runs: Sequence[Run]) -> pd.DataFrame:
-    """What the report claims; index: claim, columns: evidence, verdict: "supported" or
-    "not supported", and "exploratory" until all families are judged.
-
-    Args:
-        study: as from plan.judge, of these runs.
+    """What the report claims, of a study that plan.judge made of these runs; index: claim, columns:
+    evidence, verdict ("supported" or "not supported", "exploratory" until all families are judged).
     """
     found = [*_of_networks(study), *_of_techniques(study), *_of_parts(study, runs)]
     frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
@@ -154,16 +151,12 @@ WORDS = {  # of each verdict, for one row and for several
 
 def family_words(what: str, rows: pd.DataFrame) -> str:
     """The verdicts on some rows, labelled, in a sentence: "Added alone, a and b help; c hurts."."""
-    rows = rows.set_axis(rows.index.str.removeprefix("+ "))
-    seen = {verdict: (rows["verdict"] == verdict).sum() for verdict in VERDICTS}
-    said = [f"{which(rows, v)} {WORDS[v][int(n > 1)]}" for v, n in seen.items() if n]
+    names, said = rows.index.str.removeprefix("+ "), []
+    for verdict, (one, several) in WORDS.items():
+        if found := [*names[rows["verdict"] == verdict]]:
+            *rest, last = found
+            said.append(f"{', '.join(rest)} and {last} {several}" if rest else f"{last} {one}")
     return f"{what}, {'; '.join(said)}."
-
-
-def which(frame: pd.DataFrame, verdict: str) -> str:
-    """The rows that have a verdict, in words: "a, b and c"."""
-    *names, last = frame.index[frame["verdict"] == verdict]
-    return f"{', '.join(names)} and {last}" if names else last
 
 
 def signed(fraction: float) -> str:

@@ -16,6 +16,7 @@ from mnistlib import base, plan, runs
 from mnistlib.base import UserError, expect_writable, own_output, pick, within
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
+from mnistlib.stats import wilson
 from mnistlib.study import StudyError, study
 from mnistlib.train import fit, initial, pick_device
 
@@ -28,8 +29,6 @@ def train_one(options: Namespace) -> None:
     A run that was stopped goes on from its last finished epoch. UserError where an option makes no
     sense, or `out` is where git keeps results on MNIST.
     """
-    from mnistlib.stats import wilson  # slow to import, and no study needs it
-
     within("seed", options.seed, 0, 2**32 - 1)  # before the digits: mistakes answer at once
     pick_device(options.device)
     chosen, out = recipe(options.model, **_changes(options)), expect_writable(options.out)

@@ -151,6 +151,7 @@ def _line(
     a, b, images = one.sum(axis=1).to_numpy(), other.sum(axis=1).to_numpy(), one.shape[1]
     error, gain = stats.mean_interval(1 - a / images), stats.sign_flip_interval(a - b)
     both, near = stats.two_way((one - other).to_numpy()), stats.sign_flip_interval(a - b, 0.9)
+    p = stats.sign_flip(a - b)
     return {
         "seeds": len(a),
         "error": float((1 - a / images).mean()),
@@ -161,8 +162,8 @@ def _line(
         "high": gain.high / images,
         "both_low": both.low,
         "both_high": both.high,
-        "p": stats.sign_flip(a - b),
-        "p_holm": stats.sign_flip(a - b),  # corrected by judged()
+        "p": p,
+        "p_holm": p,  # corrected by judged()
         # Mann and Whitney's U as a share (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000)
         "better": float(mannwhitneyu(a, b).statistic / len(a) ** 2),
         "detectable": stats.detectable((a - b) / images, len(a), alpha),
@@ -239,12 +240,6 @@ def _headline(model: str, runs: list[Run]) -> dict:
     line = {"model": model, "title": TITLES[model], "parameters": parameters, "n_test": n}
     line |= {"epochs": runs[0].recipe.epochs, "accuracy": float(np.mean(accuracies)), "over": over}
     return line | interval._asdict()
-
-
-def words(row: object) -> str:
-    """A row of headline() as one phrase: "99.02 % (95 % interval 98.98 to 99.06, over 5 seeds)"."""
-    interval = f"95 % interval {100 * row.low:.2f} to {100 * row.high:.2f}"
-    return f"{100 * row.accuracy:.2f} % ({interval}, over {row.over})"
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -142,7 +142,6 @@ ROWS: dict[str, Recipe] = {  # of the study
     # the MLP on fair terms: values tuned for it, by as many tries as a technique has
     "mlp + one-cycle": replace(RECIPES["mlp"], **ONE_CYCLE, learning_rate=0.05),
     "mlp + all it can take": replace(ALL, model="mlp", distortion=0.5),
-    # three times as long
     "lenet5 (epochs=90)": replace(BASELINE, epochs=90),
     "lenet5_reg (epochs=90)": replace(ALL, epochs=90),
     # LeNet-5 of 1998, one part replaced at a time

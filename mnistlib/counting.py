@@ -73,10 +73,8 @@ def _shape_rule(layer: nn.Module, given: Shape, shape: Shape) -> str:
     match layer:
         case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
             return _slide(layer, given, shape)
-        case Bitmaps():
-            return f"{shape[0]} units"
-        case nn.Linear():
-            return f"{layer.out_features} units"
+        case nn.Linear() | Bitmaps():
+            return f"{shape[-1]} units"
         case nn.Flatten():
             return f"{'·'.join(map(str, given))} = {shape[0]}"
         case Pad():
@@ -88,9 +86,8 @@ def _costs(layer: nn.Module, shape: Shape) -> tuple[str, int, int | None]:
     """Formula, parameters and MACs of a layer whose output has that shape."""
     match layer:
         case TableConv2d():
-            (kernels, *size), maps = layer.weight.shape, len(layer.bias)
-            weights = layer.weight.numel()
-            formula = f"{kernels}·{'·'.join(map(str, size))} + {maps}"
+            weights, maps = layer.weight.numel(), len(layer.bias)
+            formula = f"{'·'.join(map(str, layer.weight.shape))} + {maps}"
             return formula, weights + maps, weights * prod(shape[1:])
         case nn.Conv2d() | nn.Linear():
             units, *inputs = layer.weight.shape  # each unit is a sum over so many inputs

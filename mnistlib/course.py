@@ -131,8 +131,7 @@ class Course:
             self.schedule = OneCycleLR(self.optimizer, *how, cycle_momentum=False)
         elif recipe.schedule == "1998":
             steps, last = len(self.batches), len(PACES) - 1
-            pace = lambda step: PACES[min(step // steps, last)]  # noqa: E731
-            self.schedule = LambdaLR(self.optimizer, pace)
+            self.schedule = LambdaLR(self.optimizer, lambda step: PACES[min(step // steps, last)])
         self.scored = self.model  # what is tested: the averaged network, if the recipe averages
         self.parts = {"model": self.model}
         if recipe.averaging == "ema":  # of weights and of batch norm's statistics

@@ -43,9 +43,8 @@ def run(
 ) -> list[str]:
     """Execute notebooks in this order, as many at a time as this process may use cores.
 
-    However this process ends, those that run end with it. Kernels work in `folder`, with these
-    environment variables. Returns a line for each notebook that stopped: its name, the cell and the
-    error.
+    Kernels work in `folder`, with these environment variables. Returns a line for each notebook
+    that stopped: its name, the cell and the error.
     """
     stories, work = [], partial(_execute, notebooks, out, folder, variables)
     try:

@@ -6,6 +6,8 @@ are the first weights and the second derivatives of the loss, both because train
 batches of several images; data/plan-1998.md says what was tried.
 """
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -108,7 +110,7 @@ class Bitmaps(nn.Module):
 
 
 @register("lenet5_1998", title="LeNet-5 of 1998")
-class LeNet5Of1998(nn.Module):
+class LeNet5Of1998(nn.Sequential):
     """LeNet-5 of section II-B; 60,000 parameters, none of them in the output.
 
     Images float32 [b, 1, 28, 28] or [b, 1, 32, 32], normalised; returns minus the penalties
@@ -119,9 +121,7 @@ class LeNet5Of1998(nn.Module):
     """
 
     def __init__(self, modern: str = "none", rubbish: float = 20.0) -> None:
-        super().__init__()
         pick("part", modern, MODERN)
-        self.rubbish = rubbish
         act = nn.ReLU if modern == "activation" else Squash
         c3 = nn.Conv2d(6, 16, 5) if modern == "connections" else TableConv2d()
         layers = {"pad": Pad(), "scale": Scale(), "c1": nn.Conv2d(1, 6, 5), "act1": act()}
@@ -134,21 +134,13 @@ class LeNet5Of1998(nn.Module):
         if modern == "pooling":  # and no function after it
             layers |= {"s2": MaxPool(), "s4": MaxPool()}
             layers |= {"act2": nn.Identity(), "act4": nn.Identity()}
-        for name, layer in layers.items():
-            self.add_module(name, layer)
+        super().__init__(OrderedDict(layers))
+        self.rubbish = rubbish
         self._initialise()
 
-    def forward(self, images: Tensor) -> Tensor:
-        x = images
-        for layer in self.children():  # in the order of the paper
-            x = layer(x)
-        return x
-
     def own_loss(self, answers: Tensor, labels: Tensor) -> Tensor:
-        """Eq. 9, or eq. 8 without rubbish; mean over the batch of what forward() returns.
-
-        Eq. 9 is the cross-entropy of eleven classes, of which the last has the penalty j always.
-        """
+        """Eq. 9, the cross-entropy of eleven classes of which the last has the penalty j always; or
+        eq. 8 without rubbish. Mean over the batch; `answers` as forward() returns them."""
         if not isinstance(self.output, Bitmaps):
             return F.cross_entropy(answers, labels)
         if self.rubbish == 0:
@@ -192,22 +184,18 @@ class LeNet5Of1998(nn.Module):
         for layer in self.children():
             if isinstance(layer, Bitmaps):
                 break
+            link = passed - passed.detach()  # of no value, but what it is added to has a gradient
             own = {name: squares[p] for name, p in layer.named_parameters()}
             if own:
-                passed = functional_call(layer, own, _linked(x.square(), passed))
+                passed = functional_call(layer, own, x.square() + link)
             elif isinstance(layer, Squash):
                 passed = passed * layer.slope(x).square()
             else:  # hands on some of its inputs, such as the largest; or nothing came before it
-                passed = layer(_linked(x, passed))
+                passed = layer(x + link)
             x = layer(x).detach()
         last = 2 if isinstance(self.output, Bitmaps) else 1 / 4
         second = torch.autograd.grad(passed.sum() * last / len(images), [*squares.values()])
         return dict(zip(squares, second, strict=True))
-
-
-def _linked(value: Tensor, passed: Tensor) -> Tensor:
-    """A tensor of this value, whose gradient goes to `passed`."""
-    return value + (passed - passed.detach())
 
 
 class DiagonalLM(Optimizer):

@@ -18,17 +18,7 @@ import pandas as pd
 from mnistlib.augment import DEFAULT, SMOOTHNESS
 from mnistlib.base import RUNS, UserError
 from mnistlib.comparison import ALONE, DISPUTED, WITHIN, by_row, judged
-from mnistlib.config import (
-    ALL,
-    BASELINE,
-    NO_BATCH_NORM,
-    OLD,
-    ONE_CYCLE,
-    RECIPES,
-    REPLACED,
-    ROWS,
-    Recipe,
-)
+from mnistlib.config import ALL, BASELINE, NO_BATCH_NORM, OLD, ONE_CYCLE, REPLACED, ROWS, Recipe
 from mnistlib.dataset.digits import FINGERPRINT
 from mnistlib.runs import Run
 
@@ -36,21 +26,21 @@ TUNING_FOLDER, TUNING_EPOCHS, TUNING_SEEDS = RUNS / "tuning", 15, (0, 1)
 # the MLP's shapes: all of LeNet-5's size with three hidden layers of this many units, on the split
 SHAPES_FOLDER, SHAPE_EPOCHS, SHAPE_SEEDS = RUNS / "validation", 10, (0, 1, 2)
 SHAPE_LOW, SHAPE_HIGH = 10, 256
-TUNED: dict[str, tuple[str, tuple, dict]] = {  # the value, what was tried, what goes with it
-    "weight decay": ("weight_decay", (1e-4, 5e-4, 2e-3), {}),
-    "dropout": ("dropout", (0.1, 0.25, 0.5), NO_BATCH_NORM),
-    "batch norm": ("model", ("lenet5_reg",), {}),  # nothing to choose
-    "label smoothing": ("label_smoothing", (0.05, 0.1, 0.2), {}),
-    "affine": ("distortion", (0.5, 1.0, 1.5), {"augment": "affine"}),
-    "affine+elastic": ("distortion", (0.5, 1.0, 1.5), {"augment": "affine+elastic"}),
-    "averaging": ("ema_decay", (0.99, 0.998, 0.9995), {"averaging": "ema"}),
-    "one-cycle": ("learning_rate", (0.02, 0.05, 0.1), ONE_CYCLE),
+TUNED: dict[str, tuple[Recipe, str, tuple]] = {  # what it changes, the value, what was tried
+    "weight decay": (BASELINE, "weight_decay", (1e-4, 5e-4, 2e-3)),
+    "dropout": (replace(BASELINE, **NO_BATCH_NORM), "dropout", (0.1, 0.25, 0.5)),
+    "batch norm": (BASELINE, "model", ("lenet5_reg",)),  # nothing to choose
+    "label smoothing": (BASELINE, "label_smoothing", (0.05, 0.1, 0.2)),
+    "affine": (replace(BASELINE, augment="affine"), "distortion", (0.5, 1.0, 1.5)),
+    "affine+elastic": (replace(BASELINE, augment="affine+elastic"), "distortion", (0.5, 1.0, 1.5)),
+    "averaging": (replace(BASELINE, averaging="ema"), "ema_decay", (0.99, 0.998, 0.9995)),
+    "one-cycle": (replace(BASELINE, **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
 }
 # As many tries for the baseline's rate, which came out as the assignment's; for the MLP, which has
 # all of all together but batch norm, for which it has no layers; and for SGD in LeNet-5 of 1998.
-FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # row: what it changes, the value, what was tried
+FAIR: dict[str, tuple[Recipe, str, tuple]] = {  # the same by row
     "lenet5": (BASELINE, "learning_rate", (0.003, 0.01, 0.03)),
-    "mlp + one-cycle": (replace(RECIPES["mlp"], **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
+    "mlp + one-cycle": (replace(ROWS["mlp"], **ONE_CYCLE), "learning_rate", (0.02, 0.05, 0.1)),
     "mlp + all it can take": (replace(ALL, model="mlp"), "distortion", (0.25, 0.5, 1.0)),
     "lenet5_1998 + SGD": (ROWS["lenet5_1998 + SGD"], "learning_rate", (3e-4, 1e-3, 3e-3)),
 }
@@ -78,17 +68,14 @@ def _numbers(*values: float) -> str:
 
 def tried() -> list[tuple[str, str, Recipe]]:
     """Each candidate: its technique, its values in words, and the recipe that stands for it."""
-    found, epochs = [], {"epochs": TUNING_EPOCHS}
-    for technique, (name, values, fixed) in TUNED.items():
+    found = []
+    for technique, (given, name, values) in {**TUNED, **FAIR}.items():
         for value in values:
             words = _numbers(value) if len(values) > 1 else "none to tune"
-            found.append((technique, words, replace(BASELINE, **epochs, **{**fixed, name: value})))
+            found.append((technique, words, replace(given, epochs=TUNING_EPOCHS, **{name: value})))
     for decay, far in PAIRS:
-        given = replace(ALL, **epochs, weight_decay=decay, distortion=far)
+        given = replace(ALL, epochs=TUNING_EPOCHS, weight_decay=decay, distortion=far)
         found.append(("all together", _numbers(decay, far), given))
-    for row, (given, name, values) in FAIR.items():
-        for value in values:
-            found.append((row, _numbers(value), replace(given, **epochs, **{name: value})))
     return found
 
 
@@ -97,8 +84,7 @@ def trials(runs: Sequence[Run]) -> pd.DataFrame:
     UserError where a candidate has no runs."""
     rows = []
     for technique, values, given in tried():
-        those = [run for run in runs if run.recipe == given and run.seed in TUNING_SEEDS]
-        found = [run.accuracy for run in those]
+        found = [run.accuracy for run in runs if run.recipe == given and run.seed in TUNING_SEEDS]
         if not found:
             raise UserError(f"no tuning run of {given}; plan.py says how they are made")
         rows.append((technique, values, given, len(found), sum(found) / len(found)))

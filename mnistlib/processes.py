@@ -40,10 +40,7 @@ def side_by_side(work: Callable, items: Sequence, jobs: int) -> Iterator:
 
 @cache  # once a process
 def belong_to(parent: int) -> None:
-    """Make this process leave Ctrl-C to its parent, and end when that does, even by a kill.
-
-    Without this a worker whose parent is gone would work on for nobody.
-    """
+    """Make this process leave Ctrl-C to its parent, and end when that does, even by a kill."""
     tqdm.set_lock(threading.RLock())  # its usual one is a semaphore, which no killed process frees
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

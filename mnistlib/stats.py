@@ -73,16 +73,13 @@ def sign_flip_interval(differences: Sequence[int], level: float = 0.95) -> Inter
     if 2 / 2 ** len(fine) > alpha:
         return Interval(-np.inf, np.inf)
 
-    def possible(shift: int) -> bool:
-        return sign_flip(fine - shift) > alpha
+    def least(sample: np.ndarray) -> float:
+        shifts = range(sample.min() - 1, ceil(sample.mean()))
+        found = bisect_left(shifts, True, key=lambda shift: sign_flip(sample - shift) > alpha)
+        return float(shifts[found] if found < len(shifts) else sample.mean())
 
-    mean = fine.mean()
-    below, above = range(fine.min() - 1, ceil(mean)), range(-fine.max() - 1, ceil(-mean))
-    found = bisect_left(below, True, key=possible)
-    low = below[found] / STEPS if found < len(below) else mean / STEPS
-    found = bisect_left(above, True, key=lambda shift: possible(-shift))
-    high = -above[found] / STEPS if found < len(above) else mean / STEPS
-    return Interval(float(low), float(high))
+    low, high = least(fine), 0 - least(-fine)  # 0 - and not -, for there is a -0.0
+    return Interval(low / STEPS, high / STEPS)
 
 
 def two_way(differences: np.ndarray) -> Interval:

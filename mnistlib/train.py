@@ -192,7 +192,19 @@ def fit(
         course = Course(recipe, data, seed, first if model is None else model, device)
         history = _train_epochs(course, recipe, about, progress, on_epoch, checkpoint)
         answers = predict(course.finish(), data.test).argmax(1)
-    return _record(recipe, seed, data, history, answers, about)
+    labels, sizes = data.test.labels, {"n_train": len(data.train), "n_test": len(data.test)}
+    versions = {name: about[name] for name in ("torch", "arithmetic")}
+    return Run(
+        recipe=recipe,
+        seed=seed,
+        dataset={"name": data.name, **sizes, "fingerprint": data.fingerprint},
+        history=history,
+        predictions="".join(map(str, answers)),
+        mistakes={str(i): int(labels[i]) for i in np.flatnonzero(answers != labels)},
+        versions={"python": platform.python_version(), **versions},
+        device=about["device"],
+        threads=int(about["threads"]),
+    )
 
 
 def _bits_depend_on(recipe: Recipe, seed: int, data: DigitData, device) -> dict:
@@ -239,19 +251,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _record(recipe: Recipe, seed: int, data: DigitData, history, answers, about: dict) -> Run:
-    labels, sizes = data.test.labels, {"n_train": len(data.train), "n_test": len(data.test)}
-    versions = {name: about[name] for name in ("torch", "arithmetic")}
-    return Run(
-        recipe=recipe,
-        seed=seed,
-        dataset={"name": data.name, **sizes, "fingerprint": data.fingerprint},
-        history=history,
-        predictions="".join(map(str, answers)),
-        mistakes={str(i): int(labels[i]) for i in np.flatnonzero(answers != labels)},
-        versions={"python": platform.python_version(), **versions},
-        device=about["device"],
-        threads=int(about["threads"]),
-    )

@@ -31,11 +31,8 @@ def opinions(networks: Networks, image: np.ndarray) -> Mapping[str, np.ndarray]:
 
 
 class Drawing(anywidget.AnyWidget):
-    """Draw by mouse, finger or keys; it is shown where it is a cell's last line.
-
-    Args:
-        networks: by model and seed, as from beyond.kept().
-    """
+    """Draw by mouse, finger or keys; it is shown where it is a cell's last line. Its networks are
+    by model and seed, as from beyond.kept()."""
 
     _esm = Path(__file__).with_name("draw.js")
     _css = Path(__file__).with_name("draw.css")
