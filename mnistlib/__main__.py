@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             warnings.showwarning = lambda message, *_: _say(f"warning: {_line(message)}", 0)
             if getattr(options, "out", None):
                 options.out = expanded(options.out)
-            code = options.run(options) or 0
+            code = _run(options)
             sys.stdout.flush()  # an error in this shows here rather than at the very end
             return code
     except UserError as error:
@@ -49,47 +49,41 @@ def _say(line: str, code: int) -> int:
     return code
 
 
-def _report(options: argparse.Namespace) -> None:
-    from mnistlib.report import build
+def _run(options: argparse.Namespace) -> int:
+    """Do what was asked for; returns the exit code."""
+    match options.command:
+        case "report":
+            from mnistlib.report import build
 
-    build(options.out, options.data)
+            build(options.out, options.data)
+        case "train":
+            from mnistlib.commands import train_one
 
+            train_one(options)
+        case "study":
+            from mnistlib.commands import make_study
 
-def _train(options: argparse.Namespace) -> None:
-    from mnistlib.commands import train_one
+            return make_study(options)
+        case "data":
+            from mnistlib.dataset import load
 
-    train_one(options)
+            data = load(options.data)
+            print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits")
+            print(f"found in {data.origin}")
+            print(f"fingerprint {data.fingerprint}")
+            for name, digest, known in data.files:
+                print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
+        case "export":
+            from mnistlib.dataset import export, load
 
+            for path in export(load(options.data), options.out, overwrite=options.overwrite):
+                print(f"wrote {path}")
+        case "bench":
+            from mnistlib.bench import bench
+            from mnistlib.dataset import load
 
-def _study(options: argparse.Namespace) -> int:
-    from mnistlib.commands import make_study
-
-    return make_study(options)
-
-
-def _data(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import load
-
-    data = load(options.data)
-    print(f"{data.name}: {len(data.train):,} training and {len(data.test):,} test digits")
-    print(f"found in {data.origin}")
-    print(f"fingerprint {data.fingerprint}")
-    for name, digest, known in data.files:
-        print(f"  {name:24} sha256 {digest} {'(MNIST)' if known else '(not MNIST)'}")
-
-
-def _export(options: argparse.Namespace) -> None:
-    from mnistlib.dataset import export, load
-
-    for path in export(load(options.data), options.out, overwrite=options.overwrite):
-        print(f"wrote {path}")
-
-
-def _bench(options: argparse.Namespace) -> None:
-    from mnistlib.bench import bench
-    from mnistlib.dataset import load
-
-    bench(load(options.data), options.only, options.out)
+            bench(load(options.data), options.only, options.out)
+    return 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,17 +96,17 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     about = "LeNet-5, an MLP of the same size and a regularized LeNet-5 on MNIST."
     parser = _Parser(prog="python -m mnistlib", description=about)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, _report, "run the notebooks and write the report as HTML", "out/report")
-    _command(commands, _data, "show which digits are found, where, and their checksums")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _command(commands, "report", "run the notebooks and write the report as HTML", "out/report")
+    _command(commands, "data", "show which digits are found, where, and their checksums")
 
-    add = _command(commands, _train, "train one model; write its record and its weights", "out")
+    add = _command(commands, "train", "train one model; write its record and its weights", "out")
     add("model", nargs="?", default="lenet5", help=MODEL)
     add("--epochs", type=int, help="instead of the recipe's")
     add("--seed", type=int, default=0, help="of weights, order and distortions")
     add("--device", default="auto", help="cpu, cuda, … (default: a GPU if any)")
 
-    add = _command(commands, _study, "make the runs of the plans in data that are missing")
+    add = _command(commands, "study", "make the runs of the plans in data that are missing")
     add("--only", nargs="+", metavar="ROW", help='such as mlp "lenet5 + dropout"; --dry-run lists')
     add("--seeds", help="such as 10-29, or one (default: the plan's; with --only or --epochs 0-9)")
     add("--epochs", type=int, help="instead of the recipes', for trying out")
@@ -122,20 +116,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, help="of records (data/runs; for other digits or epochs out/runs)")
 
     about = "write train.tar and test.tar of {id}_{label}.png"
-    add = _command(commands, _export, about, "out/export")
+    add = _command(commands, "export", about, "out/export")
     add("--overwrite", action="store_true", help="replace archives that exist")
 
     about = "time training and reading beside the usual ways"
-    add = _command(commands, _bench, about, "out/bench.json")
+    add = _command(commands, "bench", about, "out/bench.json")
     add("--only", nargs="+", metavar="NAME", help="a wrong one lists the names")
     return parser
 
 
-def _command(commands, run: Callable, about: str, out: str = "") -> Callable:
+def _command(commands, name: str, about: str, out: str = "") -> Callable:
     """Add a command with --data and, if it writes, --out; returns what adds one more option."""
-    parser = commands.add_parser(run.__name__[1:], help=about, description=about)
-    parser.set_defaults(run=run)
-    add = parser.add_argument
+    add = commands.add_parser(name, help=about, description=about).add_argument
     add("--data", metavar="PATH", help=DATA)
     if out:
         add("--out", type=Path, default=base.ROOT / out, help=f"where to write (default: {out})")

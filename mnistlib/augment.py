@@ -1,10 +1,9 @@
 """What training does to batches of digits, and the door by which any technique comes in.
 
-Affine and elastic distortion of whole batches: every image its own draw, all in tensors. The affine
-part rotates, shifts, scales and shears; the elastic part moves each pixel by a smooth random field.
-Source: Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to
-visual document analysis", ICDAR 2003, section 2; its field is white noise smoothed by a Gaussian,
-ours is the same sum of Gaussians on a coarser grid, which costs a tenth.
+Affine and elastic distortion of whole batches: every image its own draw, all in tensors. Source:
+Simard, Steinkraus, Platt, "Best practices for convolutional neural networks applied to visual
+document analysis", ICDAR 2003, section 2; its field is white noise smoothed by a Gaussian, ours is
+the same sum of Gaussians on a coarser grid, which costs a tenth.
 """
 
 from collections.abc import Callable

@@ -144,7 +144,6 @@ ROWS: dict[str, Recipe] = {  # of the study
     "mlp + all it can take": replace(ALL, model="mlp", distortion=0.5),
     "lenet5 (epochs=90)": replace(BASELINE, epochs=90),
     "lenet5_reg (epochs=90)": replace(ALL, epochs=90),
-    # LeNet-5 of 1998, one part replaced at a time
     **{f"lenet5_1998 + {name}": replace(OLD, **part) for name, part in REPLACED.items()},
     "lenet5_1998 + affine": replace(OLD, **TECHNIQUES["affine"]),
 }

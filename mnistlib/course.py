@@ -79,10 +79,8 @@ def generators(seed: int, device: torch.device) -> dict[str, Generator]:
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters."""
     if recipe.optimizer == "diagonal-lm":
-        if not hasattr(model, "curvature"):
-            raise UserError("'diagonal-lm' needs a network with curvature(); give another one")
-        if recipe.weight_decay:
-            raise UserError("'diagonal-lm' knows no weight decay; give weight_decay=0")
+        if not hasattr(model, "curvature") or recipe.weight_decay:
+            raise UserError("'diagonal-lm' needs a network with curvature(), and weight_decay=0")
         return DiagonalLM(model, recipe.learning_rate * recipe.batch_size)  # a step for each image
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
     if recipe.optimizer == "adamw":

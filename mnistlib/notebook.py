@@ -81,7 +81,6 @@ def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = No
     Call it in a cell's last line. Alt text and name travel in the output's metadata, to the pages.
 
     Args:
-        fig: any matplotlib figure.
         name: `<notebook no.>_<what>.png`, such as "02_curves.png".
         caption: Markdown; the finding, then n.
         alt: what can be seen, for those who cannot see it.

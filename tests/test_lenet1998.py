@@ -222,7 +222,7 @@ def test_a_step_is_the_gradient_over_curvature_and_mu(network, digits):
 @pytest.mark.parametrize("value", ["label_smoothing", "weight_decay"])
 def test_what_would_have_no_effect_is_refused(value, tiny):
     given = recipe("lenet5_1998", **{value: 0.1})
-    with pytest.raises(UserError, match=f"give {value}=0"):
+    with pytest.raises(UserError, match=f"{value}=0"):
         Course(given, tiny, 0, LeNet5Of1998(), torch.device("cpu"))
 
 
