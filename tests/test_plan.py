@@ -30,6 +30,12 @@ def test_the_studys_values_are_those_that_the_committed_trials_choose():
     assert {run.dataset["n_test"] for run in committed} == {5_000}
 
 
+def test_trials_of_every_value_that_is_looked_at_are_committed():
+    committed = load_all(plan.TUNING_FOLDER)
+    looked = {given for recipes in plan.LOOKED_AT.values() for given in recipes}
+    assert looked <= {run.recipe for run in committed if run.seed in plan.TUNING_SEEDS}
+
+
 def test_the_committed_trials_of_shapes_are_those_of_every_shape():
     committed = load_all(plan.SHAPES_FOLDER)
     (fingerprint,) = {run.dataset["fingerprint"] for run in committed}
