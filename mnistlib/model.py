@@ -107,9 +107,6 @@ class Pad(nn.Module):
         return images if _side(images) == 32 else F.pad(images, (2, 2, 2, 2), value=BACKGROUND)
 
 
-pad = Pad()
-
-
 class MaxPool(nn.MaxPool2d):
     """The largest of each 2×2 pixels, of maps with even sides; the same values as PyTorch's kernel
     in a fifth of its time where no gradient is wanted."""

@@ -7,7 +7,7 @@ from mnistlib import model
 from mnistlib.base import UserError
 from mnistlib.config import MODELS
 from mnistlib.counting import derive
-from mnistlib.model import BACKGROUND, MaxPool, build, find, pad, register
+from mnistlib.model import BACKGROUND, MaxPool, Pad, build, find, register
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_28_and_32_pixels_give_the_same_logits(name, images):
     network = build(name).eval()
     logits = network(images)
     assert logits.shape == (3, 10)
-    assert torch.equal(logits, network(pad(images)))
+    assert torch.equal(logits, network(Pad()(images)))
 
 
 def test_pooling_gives_pytorchs_values_also_where_no_gradient_is_wanted():
@@ -37,13 +37,13 @@ def test_other_shapes_are_refused_with_what_was_found(name, shape):
 
 
 def test_padding_is_the_background_not_grey():
-    frame = pad(torch.full((3, 1, 28, 28), BACKGROUND))
+    frame = Pad()(torch.full((3, 1, 28, 28), BACKGROUND))
     assert torch.equal(frame, torch.full((3, 1, 32, 32), -0.1307 / 0.3081))
 
 
 def test_pooling_before_relu_is_the_same_function(images):
     network = build("lenet5")
-    x = F.max_pool2d(F.relu(network.conv1(pad(images))), 2)
+    x = F.max_pool2d(F.relu(network.conv1(network.pad(images))), 2)
     x = F.max_pool2d(F.relu(network.conv2(x)), 2).flatten(1)
     x = F.relu(network.fc2(F.relu(network.fc1(x))))
     assert torch.equal(network(images), network.fc3(x))
