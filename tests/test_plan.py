@@ -33,7 +33,7 @@ def test_the_studys_values_are_those_that_the_committed_trials_choose():
 def test_trials_of_every_value_that_is_looked_at_are_committed():
     committed = load_all(plan.TUNING_FOLDER)
     looked = {given for recipes in plan.LOOKED_AT.values() for given in recipes}
-    assert looked <= {run.recipe for run in committed if run.seed in plan.TUNING_SEEDS}
+    assert {*product(looked, plan.TUNING_SEEDS)} <= {(run.recipe, run.seed) for run in committed}
 
 
 def test_the_committed_trials_of_shapes_are_those_of_every_shape():
