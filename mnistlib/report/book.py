@@ -46,7 +46,7 @@ SETTINGS = {  # Sphinx's and its extensions'
     "html_css_files": ["report.css"],
     "html_theme_options": {"navbar_persistent": [], "footer_content_items": []},
 }
-FOLDED = re.compile(r"^(import |from |show\(|# Parameters)", re.M)  # code that one reads last
+READ_LAST = re.compile(r"^(import |from |show\(|in_short\(|say\(|caption |# Parameters)", re.M)
 SHOWN = ("text/html", "text/markdown", "image/png", "text/latex", "text/plain")  # the best first
 TABLE = ("table", "thead", "tbody", "tr", "th", "td")
 SPANS = {"table": ["class"], "th": ["colspan", "rowspan"]}
@@ -150,7 +150,7 @@ def _parts(cell: NotebookNode) -> Iterator[NotebookNode]:
         yield v4.new_markdown_cell(_defused(cell.source))
     if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
         return  # the parameters that count are in papermill's cell
-    folded = ["hide-input"] if FOLDED.search(cell.source) else []
+    folded = ["hide-input"] if READ_LAST.search(cell.source) else []
     outputs = [ready for output in cell.outputs for ready in _clean(output)]
     yield v4.new_code_cell(cell.source, metadata={"tags": folded}, outputs=outputs)
     for name, (picture, caption) in figures(nbformat.from_dict({"cells": [cell]})).items():
