@@ -25,10 +25,10 @@ STARTS_BY = "distributed.worker.multiprocessing-method"
 
 @contextmanager
 def cluster(**options):
-    """A client of a cluster of this machine, which may have no network."""
-    given = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", **options}
-    given["protocol"] = "tcp"  # the other one looks for an address that others can reach
-    with LocalCluster(**given) as started, Client(started, set_as_default=False) as client:
+    """A client of a cluster of this machine; by TCP: within a process Dask needs a network."""
+    usual = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "protocol": "tcp"}
+    options = usual | options
+    with LocalCluster(**options) as started, Client(started, set_as_default=False) as client:
         yield client
 
 
