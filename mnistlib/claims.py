@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mnistlib import stats
-from mnistlib.comparison import COMBINED, by_row, label, surplus
+from mnistlib.comparison import COMBINED, MARGIN, by_row, label, surplus
 from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
@@ -50,7 +50,7 @@ def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
     text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
     yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
     if FAIRLY in study and "mlp + all it can take" in study[FAIRLY].index:
-        text = "It does so too when each gets all the regularization that it can take."
+        text = "It does so too when both are regularized (the MLP without batch norm)."
         fair = study[FAIRLY].loc["mlp + all it can take"]
         yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts"
     text = "All techniques together (but dropout) improve LeNet-5."
@@ -58,7 +58,8 @@ def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
     if LONGER in study and "lenet5_reg (epochs=90)" in study[LONGER].index:
         longer = study[LONGER].loc["lenet5_reg (epochs=90)"]
         text = "Trained three times as long, all together get better still."
-        yield text, gain_words(longer), longer.verdict == "helps"
+        evidence = f"{gain_words(longer)}: {longer.verdict}; test error {error_words(longer)}"
+        yield text, evidence, longer.verdict == "helps"
     text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
     yield text, f"test error {error_words(together)}", together.error_high < ERROR_2003
 
@@ -70,7 +71,8 @@ def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool]]:
     evidence, sure = "none helps", False
     if len(helping):
         weakest, share = helping["better"].idxmin(), helping["better"].min()
-        evidence = f"one run {weakest} beats one of the baseline in {100 * share:.0f} % of pairs"
+        one_run = f"one run with {weakest.removeprefix('+ ')}"
+        evidence = f"{one_run} beats one of the baseline in {100 * share:.0f} % of pairs"
         sure = share >= SURE
     yield text, evidence, sure
 
@@ -79,7 +81,8 @@ def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, boo
     if PARTS in study:
         without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
         text = "All together needs every part of it: without one, it is worse."
-        yield text, family_words("Of its parts", without), (without["verdict"] == "hurts").all()
+        evidence = family_words("One part left out at a time", without)
+        yield text, evidence, (without["verdict"] == "hurts").all()
     more = surplus(by_row(counted(runs)), "lenet5_reg", COMBINED, "lenet5")
     left = points(more["difference"], more["low"], more["high"])
     evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
@@ -122,7 +125,7 @@ def details(study: Study) -> pd.DataFrame:
     """What stands behind each verdict, a row a comparison; index: labels.
 
     Columns: smallest shown (points, with 80 % power), the verdict without disputed images and
-    without the seed that favours it most, and the second outcome (last five epochs).
+    without one seed, that which favours it most, and the second outcome (last five epochs).
     """
     frame = _rows(study)
     frame = frame[frame["p"].notna()]
@@ -130,10 +133,20 @@ def details(study: Study) -> pd.DataFrame:
     table = {
         "smallest shown": (100 * frame["detectable"]).map("{:.2f}".format),
         "without disputed images": frame["undisputed"],
-        "without its best seed": frame["spoilt"],
+        "without one seed": frame["spoilt"],
         "last five epochs": late,
     }
     return pd.DataFrame(table, frame.index)
+
+
+def firmness(study: Study) -> str:
+    """How many verdicts stay without disputed images and without one seed, in a sentence."""
+    frame = _rows(study)
+    frame = frame[frame["p"].notna()]
+    other = frame[["undisputed", "spoilt"]].ne(frame["verdict"], axis=0).any(axis=1)
+    stay = f"{(~other).sum()} of {len(frame)} verdicts stay the same without the disputed images"
+    words = f"{stay}, and without the seed that favours each most"
+    return f"{words}; not so: {', '.join(frame.index[other])}." if other.any() else f"{words}."
 
 
 def _rows(study: Study) -> pd.DataFrame:
@@ -144,19 +157,22 @@ def _rows(study: Study) -> pd.DataFrame:
 WORDS = {  # of each verdict, for one row and for several
     "helps": ("helps", "help"),
     "hurts": ("hurts", "hurt"),
-    "equivalent": ("is equivalent", "are equivalent"),
+    "equivalent": tuple(
+        f"{verb} equivalent within ±{100 * MARGIN:g} points" for verb in ("is", "are")
+    ),
     "not shown": ("is not shown to differ", "are not shown to differ"),
 }
 
 
 def family_words(what: str, rows: pd.DataFrame) -> str:
-    """The verdicts on some rows, labelled, in a sentence: "Added alone, a and b help; c hurts."."""
-    names, said = rows.index.str.removeprefix("+ "), []
+    """The verdicts on some rows, labelled, in a sentence: "Added alone: a and b help; c hurts."."""
+    names, said = rows.index.str.removeprefix("+ ").str.removeprefix("all "), []
+    names = names.str.replace("+ ", "with ", regex=False)
     for verdict, (one, several) in WORDS.items():
         if found := [*names[rows["verdict"] == verdict]]:
             *rest, last = found
             said.append(f"{', '.join(rest)} and {last} {several}" if rest else f"{last} {one}")
-    return f"{what}, {'; '.join(said)}."
+    return f"{what}: {'; '.join(said)}."
 
 
 def signed(fraction: float) -> str:

@@ -100,7 +100,7 @@ def untuned() -> pd.DataFrame:
     bounds += f"shear {DEFAULT.shear:g}; elastic {DEFAULT.elastic:g} px"
     rows = [
         ("all rows", "batch size", BASELINE.batch_size, "the assignment"),
-        ("all rows", "epochs", BASELINE.epochs, "set beforehand, equal for all"),
+        ("all rows", "epochs", f"{BASELINE.epochs}; 90 in two", "set beforehand"),
         ("baseline", "momentum", BASELINE.momentum, "the assignment"),
         ("batch norm", "momentum and ε", "0.1, 1e-5", "PyTorch's defaults"),
         ("one-cycle", "share of steps before the peak", 0.3, "PyTorch's default"),
@@ -178,5 +178,7 @@ def standing(runs: Sequence[Run]) -> str:
     waiting = [
         name[0].lower() + name[1:] for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)
     ]
-    words = f"Judged once, as planned, from {len(DECIDING)} seeds that took no part in any choice"
+    fewer = "" if missing(runs, LONGER) else f" ({len(LONGER_SEEDS)} where trained longer)"
+    seeds = f"{len(DECIDING)} seeds{fewer}"
+    words = f"Judged once, as planned, from {seeds} that took no part in any choice"
     return f"{words}; exploratory still: {', '.join(waiting)}." if waiting else f"{words}."

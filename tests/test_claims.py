@@ -79,7 +79,7 @@ def test_gains_overlap_only_where_their_sum_is_surely_more(supported):
 def test_verdicts_are_told_in_a_sentence_and_none_help_where_none_does(study, supported):
     study[ADDED].loc[[f"lenet5 + {name}" for name in ORDER[2:]], "verdict"] = "not shown"
     told = claims.family_words("Alone", claims.techniques(study[ADDED]).iloc[:3])
-    assert told == "Alone, weight decay and dropout help; batch norm is not shown to differ."
+    assert told == "Alone: weight decay and dropout help; batch norm is not shown to differ."
     study[ADDED]["verdict"] = "not shown"
     one_run = claims.claims(study, []).filter(like="One run", axis=0)
     assert one_run["evidence"].item() == "none helps"

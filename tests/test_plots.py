@@ -71,7 +71,7 @@ def test_learning_curves_draw_the_four_curves_and_zoom_to_what_follows_the_first
 def test_bands_go_from_the_least_to_the_greatest_seed(ax):
     runs = [{"test_accuracy": [0.9, 0.99]}, {"test_accuracy": [0.8, 1.0]}]
     plots.bands(ax, {"lenet5": runs}, "test_accuracy")
-    assert ax.lines[0].get_ydata() == pytest.approx([0.15, (0.01 + plots.LEAST_ERROR) / 2])
+    assert ax.lines[0].get_ydata() == pytest.approx([0.15, 0.005])
     outline = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (outline.min(), outline.max()) == pytest.approx((plots.LEAST_ERROR, 0.2))
     assert ax.get_title(loc="left") == "test error"

@@ -93,9 +93,13 @@ def bands(ax: Axes, histories: Mapping[str, Sequence[History]], curve: str) -> A
     """
     for name, colour in colours(histories).items():
         errors = 1 - np.array([run[curve] for run in histories[name]])  # [seeds, epochs]
-        errors, epochs = errors.clip(LEAST_ERROR), np.arange(1, errors.shape[1] + 1)
-        ax.fill_between(epochs, errors.min(0), errors.max(0), color=colour, alpha=0.2, lw=0)
-        ax.plot(epochs, errors.mean(0), color=colour, label=title(name))
+        drawn = [
+            reduce(axis=0).clip(LEAST_ERROR) for reduce in (errors.min, errors.max, errors.mean)
+        ]
+        least, most, mean = drawn
+        epochs = np.arange(1, errors.shape[1] + 1)
+        ax.fill_between(epochs, least, most, color=colour, alpha=0.2, lw=0)
+        ax.plot(epochs, mean, color=colour, label=title(name))
     what = "training error" if curve.startswith("train") else "test error"
     ax.set(xlabel="epoch", title=what, xlim=(1, None), yscale="log")
     style.log_percent_axis(ax.yaxis)
