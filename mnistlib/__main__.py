@@ -8,7 +8,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 from mnistlib import base
 from mnistlib.base import UserError, expanded
@@ -23,13 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: _say(f"warning: {_line(message)}", 0)
-            if getattr(options, "out", None):
-                options.out = expanded(options.out)
-            code = _run(options)
+            _run(options)
             sys.stdout.flush()  # an error in this shows here rather than at the very end
-            return code
+            return 0
     except UserError as error:
-        return _say(f"error: {error}", 2)
+        return _say(f"error: {error}", error.code)
     except BrokenPipeError:  # as in `… data | head -1`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still unsaid
         return 141
@@ -49,8 +46,7 @@ def _say(line: str, code: int) -> int:
     return code
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Do what was asked for; returns the exit code."""
+def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "report":
             from mnistlib.report import build
@@ -63,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
         case "study":
             from mnistlib.commands import make_study
 
-            return make_study(options)
+            make_study(options)
         case "data":
             from mnistlib.dataset import load
 
@@ -83,7 +79,6 @@ def _run(options: argparse.Namespace) -> int:
             from mnistlib.dataset import load
 
             bench(load(options.data), options.only, options.out)
-    return 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, help="runs at a time here (default: one a core)")
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead, as tcp://host:8786")
     add("--dry-run", action="store_true", help="say what would run, and how long")
-    add("--out", type=Path, help="of records (data/runs; for other digits or epochs out/runs)")
+    add("--out", type=expanded, help="of records (data/runs; for other digits or epochs out/runs)")
 
     about = "write train.tar and test.tar of {id}_{label}.png"
     add = _command(commands, "export", about, "out/export")
@@ -130,7 +125,9 @@ def _command(commands, name: str, about: str, out: str = "") -> Callable:
     add = commands.add_parser(name, help=about, description=about).add_argument
     add("--data", metavar="PATH", help=DATA)
     if out:
-        add("--out", type=Path, default=base.ROOT / out, help=f"where to write (default: {out})")
+        add(
+            "--out", type=expanded, default=base.ROOT / out, help=f"where to write (default: {out})"
+        )
     return add
 
 

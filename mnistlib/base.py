@@ -24,6 +24,8 @@ LONGEST = 200  # characters of a name in a message
 class UserError(ValueError):
     """A mistake in what was asked for; its message says what was expected and the way out."""
 
+    code = 2  # with which a command ends
+
     def _render_traceback_(self) -> list[str]:  # IPython's hook: one line in a notebook as well
         return [f"{type(self).__name__}: {self}"]
 

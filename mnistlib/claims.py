@@ -127,8 +127,7 @@ def details(study: Study) -> pd.DataFrame:
     Columns: smallest shown (points, with 80 % power), the verdict without disputed images and
     without one seed, that which favours it most, and the second outcome (last five epochs).
     """
-    frame = _rows(study)
-    frame = frame[frame["p"].notna()]
+    frame = _rows(study).dropna(subset="p")
     late = [f"{signed(row.late)}, p = {row.late_p:.2g}" for row in frame.itertuples()]
     table = {
         "smallest shown": (100 * frame["detectable"]).map("{:.2f}".format),
@@ -141,8 +140,7 @@ def details(study: Study) -> pd.DataFrame:
 
 def firmness(study: Study) -> str:
     """How many verdicts stay without disputed images and without one seed, in a sentence."""
-    frame = _rows(study)
-    frame = frame[frame["p"].notna()]
+    frame = _rows(study).dropna(subset="p")
     other = frame[["undisputed", "spoilt"]].ne(frame["verdict"], axis=0).any(axis=1)
     stay = f"{(~other).sum()} of {len(frame)} verdicts stay the same without the disputed images"
     words = f"{stay}, and without the seed that favours each most"

@@ -17,7 +17,7 @@ from mnistlib.base import UserError, expect_writable, own_output, pick, within
 from mnistlib.config import ROWS, TITLES, Recipe, recipe
 from mnistlib.dataset import DigitData, load
 from mnistlib.stats import wilson
-from mnistlib.study import StudyError, study
+from mnistlib.study import study
 from mnistlib.train import fit, initial, pick_device
 
 USUAL_PACE = 1e-4  # seconds for an image, where no record tells
@@ -65,11 +65,11 @@ def _print_epoch(number: int, values: dict) -> None:
     )
 
 
-def make_study(options: Namespace) -> int:
+def make_study(options: Namespace) -> None:
     """Make the runs that are missing; or only say how many there are and how long they take.
 
-    Those of the plans in data, unless rows, seeds or epochs are given. Returns 0, or 1 where runs
-    failed; a UserError says which option makes no sense.
+    Those of the plans in data, unless rows, seeds or epochs are given. UserError where an option
+    makes no sense; StudyError where runs failed.
     """
     stages = _stages(options)
     if options.out and not options.dry_run:
@@ -80,16 +80,11 @@ def make_study(options: Namespace) -> int:
     folder = own_output(options.out or usual, data)
     if options.dry_run:
         dry_run(stages, data, folder)
-        return 0
+        return
     signal.signal(signal.SIGINT, _stop_quietly)
     where = {name: getattr(options, name) for name in ("jobs", "scheduler")}
-    try:
-        for rows, seeds in stages:
-            study(rows.values(), seeds, data, folder, **where)
-    except StudyError as failed:
-        print(f"mnistlib: error: {failed}", file=sys.stderr)
-        return 1
-    return 0
+    for rows, seeds in stages:
+        study(rows.values(), seeds, data, folder, **where)
 
 
 def _stages(options: Namespace) -> list[tuple[dict[str, Recipe], range]]:

@@ -152,12 +152,8 @@ def _number(value: int) -> str:
 def solve_widths(
     total: int, inputs: int = prod(IMAGE), outputs: int = 10, hidden: int = 3, low=1, high=inf
 ) -> list[tuple[int, ...]]:
-    """Every choice of hidden widths that gives an MLP exactly `total` parameters, in order.
-
-    Args:
-        hidden: number of hidden layers, at least 1.
-        low, high: the least and the greatest width of any hidden layer, at least 1.
-    """
+    """Every choice of `hidden` widths, from `low` to `high`, that gives an MLP exactly `total`
+    parameters, in order."""
     if hidden == 1:  # total = width·(inputs + 1) + outputs·(width + 1)
         width, rest = divmod(total - outputs, inputs + 1 + outputs)
         return [(width,)] if rest == 0 and low <= width <= high else []

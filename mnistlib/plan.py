@@ -62,20 +62,16 @@ FAMILIES: dict[str, dict[str, str]] = {  # each row that is judged, and what it 
 }
 
 
-def _numbers(*values: float) -> str:
-    return ", ".join(f"{value:g}" for value in values)
-
-
 def tried() -> list[tuple[str, str, Recipe]]:
     """Each candidate: its technique, its values in words, and the recipe that stands for it."""
     found = []
     for technique, (given, name, values) in {**TUNED, **FAIR}.items():
         for value in values:
-            words = _numbers(value) if len(values) > 1 else "none to tune"
+            words = f"{value:g}" if len(values) > 1 else "none to tune"
             found.append((technique, words, replace(given, epochs=TUNING_EPOCHS, **{name: value})))
     for decay, far in PAIRS:
         given = replace(ALL, epochs=TUNING_EPOCHS, weight_decay=decay, distortion=far)
-        found.append(("all together", _numbers(decay, far), given))
+        found.append(("all together", f"{decay:g}, {far:g}", given))
     return found
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -42,12 +42,13 @@ class Task:
 class StudyError(UserError):
     """Some runs of a study could not be made; all others were, and are saved."""
 
+    code = 1
+
 
 def validation_data(data: DigitData) -> DigitData:
     """The fixed split of the training digits that recipes are chosen on; no test digits in it."""
     fitting, validation = split(data.train)
-    name = f"{data.name}, validation split"
-    return DigitData(fitting, validation, name, data.origin, data.is_sample)
+    return replace(data, train=fitting, test=validation, name=f"{data.name}, validation split")
 
 
 def study(
@@ -67,11 +68,9 @@ def study(
     stopped, in whatever way, goes on where it was.
 
     Args:
-        seeds: integers from 0.
         data: workers get the digits once each, not with every run.
         jobs: processes of this machine; by default one for each core.
         scheduler: of a Dask cluster that makes the runs instead, such as "tcp://host:8786".
-        progress: show a bar with the number of runs and the time to go.
 
     UserError where options make no sense, no cluster answers, or `folder` cannot be written to;
     StudyError at the end, where runs could not be made.
@@ -80,19 +79,11 @@ def study(
     found = {run.key: run for run in runs.load_all(folder)}
     missing = [task for task in wanted if task.key not in found]
     print(f"{len(wanted)} runs: {len(wanted) - len(missing)} found, {len(missing)} to make")
-    if missing:
-        where = jobs, scheduler
-        found |= _complete(missing, data, expect_writable(Path(folder)), where, progress)
-    return [found[task.key] for task in wanted]
-
-
-def _complete(
-    missing: list[Task], data: DigitData, folder: Path, where: tuple, progress: bool
-) -> dict[str, runs.Run]:
-    """Make these runs and save each as it ends; returns them by key, or raises a StudyError."""
+    if not missing:
+        return [found[task.key] for task in wanted]
+    folder, failed = expect_writable(Path(folder)), {}
     folder.mkdir(parents=True, exist_ok=True)
-    found, failed = {}, {}
-    with pool(*where) as workers, closing(_make(missing, data, folder, workers)) as made:
+    with pool(jobs, scheduler) as workers, closing(_make(missing, data, folder, workers)) as made:
         for key, outcome in tqdm(made, "study", len(missing), disable=not progress, unit="run"):
             if isinstance(outcome, str):
                 failed[key] = outcome
@@ -107,7 +98,7 @@ def _complete(
             if task.key in failed
         ]
         raise StudyError("\n".join([f"{len(failed)} failed, all other runs are saved:", *lines]))
-    return found
+    return [found[task.key] for task in wanted]
 
 
 def tasks(recipes: Iterable[Recipe], seeds: Iterable[int], fingerprint: str) -> list[Task]:

@@ -93,10 +93,8 @@ def bands(ax: Axes, histories: Mapping[str, Sequence[History]], curve: str) -> A
     """
     for name, colour in colours(histories).items():
         errors = 1 - np.array([run[curve] for run in histories[name]])  # [seeds, epochs]
-        drawn = [
-            reduce(axis=0).clip(LEAST_ERROR) for reduce in (errors.min, errors.max, errors.mean)
-        ]
-        least, most, mean = drawn
+        drawn = [errors.min(0), errors.max(0), errors.mean(0)]
+        least, most, mean = np.maximum(drawn, LEAST_ERROR)
         epochs = np.arange(1, errors.shape[1] + 1)
         ax.fill_between(epochs, least, most, color=colour, alpha=0.2, lw=0)
         ax.plot(epochs, mean, color=colour, label=title(name))
