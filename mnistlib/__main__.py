@@ -125,9 +125,8 @@ def _command(commands, name: str, about: str, out: str = "") -> Callable:
     add = commands.add_parser(name, help=about, description=about).add_argument
     add("--data", metavar="PATH", help=DATA)
     if out:
-        add(
-            "--out", type=expanded, default=base.ROOT / out, help=f"where to write (default: {out})"
-        )
+        where = f"where to write (default: {out})"
+        add("--out", type=expanded, default=base.ROOT / out, help=where)
     return add
 
 

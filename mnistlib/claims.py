@@ -152,12 +152,11 @@ def _rows(study: Study) -> pd.DataFrame:
     return frame[~(frame.index.duplicated() & frame["p"].isna())].rename(index=label)
 
 
+EQUIVALENT = f"equivalent within ±{100 * MARGIN:g} points"
 WORDS = {  # of each verdict, for one row and for several
     "helps": ("helps", "help"),
     "hurts": ("hurts", "hurt"),
-    "equivalent": tuple(
-        f"{verb} equivalent within ±{100 * MARGIN:g} points" for verb in ("is", "are")
-    ),
+    "equivalent": (f"is {EQUIVALENT}", f"are {EQUIVALENT}"),
     "not shown": ("is not shown to differ", "are not shown to differ"),
 }
 

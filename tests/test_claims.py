@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mnistlib import claims
-from mnistlib.comparison import ALONE, WITHIN
+from mnistlib.comparison import ALONE, WITHIN, label
 from mnistlib.config import ORDER
 from mnistlib.plan import ADDED, FAIRLY, FAMILIES, LONGER, PARTS
 
@@ -80,6 +80,10 @@ def test_verdicts_are_told_in_a_sentence_and_none_help_where_none_does(study, su
     study[ADDED].loc[[f"lenet5 + {name}" for name in ORDER[2:]], "verdict"] = "not shown"
     told = claims.family_words("Alone", claims.techniques(study[ADDED]).iloc[:3])
     assert told == "Alone: weight decay and dropout help; batch norm is not shown to differ."
+    parts = study[PARTS].iloc[1:].rename(index=label)[-2:]
+    parts["verdict"] = ["equivalent", "hurts"]
+    told = claims.family_words("All", parts)
+    assert told == "All: with dropout hurts; without one-cycle is equivalent within ±0.05 points."
     study[ADDED]["verdict"] = "not shown"
     one_run = claims.claims(study, []).filter(like="One run", axis=0)
     assert one_run["evidence"].item() == "none helps"
@@ -107,3 +111,15 @@ def test_the_results_hold_every_row_once_and_the_details_every_comparison(study)
     assert behind.loc["all + dropout"].tolist() == [
         *("0.07", "hurts", "not shown", "+0.10, p = 0.03")
     ]
+
+
+def test_it_is_told_how_many_verdicts_are_firm_and_which_are_not(study):
+    for family in study.values():
+        family["spoilt"] = family["undisputed"] = family["verdict"]
+    n = sum(map(len, FAMILIES.values()))
+    assert claims.firmness(study).startswith(f"{n} of {n} verdicts stay the same")
+    study[FAIRLY].loc["mlp + all it can take", "undisputed"] = "not shown"
+    study[LONGER].loc["lenet5 (epochs=90)", "spoilt"] = "not shown"
+    told = claims.firmness(study)
+    assert told.startswith(f"{n - 2} of {n} verdicts")
+    assert told.endswith("not so: MLP, all but batch norm, baseline, 90 epochs.")
