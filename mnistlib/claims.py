@@ -144,7 +144,7 @@ def firmness(study: Study) -> str:
     other = frame[["undisputed", "spoilt"]].ne(frame["verdict"], axis=0).any(axis=1)
     stay = f"{(~other).sum()} of {len(frame)} verdicts stay the same without the disputed images"
     words = f"{stay}, and without the seed that favours each most"
-    return f"{words}; not so: {', '.join(frame.index[other])}." if other.any() else f"{words}."
+    return f"{words}; not so: {'; '.join(frame.index[other])}." if other.any() else f"{words}."
 
 
 def _rows(study: Study) -> pd.DataFrame:

@@ -122,4 +122,4 @@ def test_it_is_told_how_many_verdicts_are_firm_and_which_are_not(study):
     study[LONGER].loc["lenet5 (epochs=90)", "spoilt"] = "not shown"
     told = claims.firmness(study)
     assert told.startswith(f"{n - 2} of {n} verdicts")
-    assert told.endswith("not so: MLP, all but batch norm, baseline, 90 epochs.")
+    assert told.endswith("not so: MLP, all but batch norm; baseline, 90 epochs.")
