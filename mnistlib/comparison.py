@@ -44,7 +44,9 @@ COMBINED = [*(f"lenet5 + {name}" for name in ORDER if name in WITHOUT), "lenet5 
 def label(row: str) -> str:
     """A row's name for figures and tables, such as "+ dropout" or "all without averaging"."""
     whole = {
-        **{"lenet5": "baseline", "lenet5_reg": "all together", "mlp": TITLES["mlp"]},
+        "lenet5": "baseline",
+        "lenet5_reg": "all together",
+        "mlp": TITLES["mlp"],
         "mlp + all it can take": f"{TITLES['mlp']}, all but batch norm",
     }
     name, _, change = row.partition(" ")
