@@ -33,38 +33,38 @@ SURE = 0.95  # how often one run must come out ahead of another to be called eno
 
 def claims(study: Study, runs: Sequence[Run]) -> pd.DataFrame:
     """What the report claims, of a study that plan.judge made of these runs; index: claim, columns:
-    evidence, verdict ("supported" or "not supported", "exploratory" until all families are judged).
+    evidence, verdict ("supported" or "not supported", "exploratory" until its family is judged).
     """
     found = [*_of_networks(study), *_of_techniques(study), *_of_parts(study, runs)]
-    frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict"]).set_index("claim")
-    words = frame["verdict"].map({True: "supported", False: "not supported"})
-    decided = all(family["decided"].all() for family in study.values())
-    return frame.assign(verdict=words if decided else words + ", exploratory")
+    frame = pd.DataFrame(found, columns=["claim", "evidence", "verdict", "family"])
+    words = frame.pop("verdict").map({True: "supported", False: "not supported"})
+    decided = [study[name]["decided"].all() for name in frame.pop("family")]
+    return frame.assign(verdict=words + np.where(decided, "", ", exploratory")).set_index("claim")
 
 
-def _of_networks(study: Study) -> Iterator[tuple[str, str, bool]]:
+def _of_networks(study: Study) -> Iterator[tuple[str, str, bool, str]]:
     added = study[ADDED]
     lenet5, mlp, together = added.loc["lenet5"], added.loc["mlp"], added.loc["lenet5_reg"]
     text = f"The assignment's LeNet-5 misreads at most the {100 * ERROR_1998:.2f} % of 1998."
-    yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998
+    yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998, ADDED
     text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
-    yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts"
+    yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts", ADDED
     if FAIRLY in study and "mlp + all it can take" in study[FAIRLY].index:
         text = "It does so too when both are regularized (the MLP without batch norm)."
         fair = study[FAIRLY].loc["mlp + all it can take"]
-        yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts"
+        yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts", FAIRLY
     text = "All techniques together (but dropout) improve LeNet-5."
-    yield text, gain_words(together), together.verdict == "helps"
+    yield text, gain_words(together), together.verdict == "helps", ADDED
     if LONGER in study and "lenet5_reg (epochs=90)" in study[LONGER].index:
         longer = study[LONGER].loc["lenet5_reg (epochs=90)"]
         text = "Trained three times as long, all together get better still."
         evidence = f"{gain_words(longer)}: {longer.verdict}; test error {error_words(longer)}"
-        yield text, evidence, longer.verdict == "helps"
+        yield text, evidence, longer.verdict == "helps", LONGER
     text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
-    yield text, f"test error {error_words(together)}", together.error_high < ERROR_2003
+    yield text, f"test error {error_words(together)}", together.error_high < ERROR_2003, ADDED
 
 
-def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool]]:
+def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool, str]]:
     alone = techniques(study[ADDED])
     helping = alone[alone["verdict"] == "helps"]
     text = "One run of each is enough to see that a technique helps."
@@ -74,20 +74,20 @@ def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool]]:
         one_run = f"one run with {weakest.removeprefix('+ ')}"
         evidence = f"{one_run} beats one of the baseline in {100 * share:.0f} % of pairs"
         sure = share >= SURE
-    yield text, evidence, sure
+    yield text, evidence, sure, ADDED
 
 
-def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, bool]]:
+def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, bool, str]]:
     if PARTS in study:
         without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
         text = "All together needs every part of it: without one, it is worse."
         evidence = family_words("One part left out at a time", without)
-        yield text, evidence, (without["verdict"] == "hurts").all()
+        yield text, evidence, (without["verdict"] == "hurts").all(), PARTS
     more = surplus(by_row(counted(runs)), "lenet5_reg", COMBINED, "lenet5")
     left = points(more["difference"], more["low"], more["high"])
     evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
     text = "Together the techniques gain less than the sum of what they gain alone."
-    yield text, evidence, more["high"] < 0
+    yield text, evidence, more["high"] < 0, ADDED
 
 
 def techniques(added: pd.DataFrame) -> pd.DataFrame:

@@ -72,6 +72,11 @@ def test_each_claim_stands_and_falls_with_its_own_evidence(
     assert [i for i, stands in enumerate(supported()) if not stands] == falls
 
 
+def test_only_what_is_not_judged_yet_is_called_exploratory(study, supported):
+    study[PARTS]["decided"] = False
+    assert [i for i, stands in enumerate(supported()) if not stands] == [7]
+
+
 def test_gains_overlap_only_where_their_sum_is_surely_more(supported):
     assert supported(high=0.0001) == [True] * 8 + [False]
 
