@@ -148,7 +148,8 @@ def firmness(study: Study) -> str:
         for (name, row), was in zip(frame.iterrows(), frame["verdict"], strict=True)
     }
     changed = [f"{name} ({', '.join(ways)})" for name, ways in other.items() if ways]
-    stay = f"{len(frame) - len(changed)} of {len(frame)} verdicts stay the same in both checks"
+    stay = f"{len(frame) - len(changed)} of {len(frame)} verdicts stay the same "
+    stay += " and ".join(checks.values())
     told = f"{stay}; not so: {'; '.join(changed)}." if changed else f"{stay}."
     late = frame.index[(frame["late_p"] < 0.05) & ~frame["verdict"].isin(["helps", "hurts"])]
     if len(late):
@@ -172,6 +173,7 @@ WORDS = {  # of each verdict, for one row and for several
 
 def family_words(what: str, rows: pd.DataFrame) -> str:
     """The verdicts on some rows, labelled, in a sentence: "Added alone: a and b help; c hurts."."""
+    what += "" if rows["decided"].all() else " (exploratory)"
     names, said = rows.index.str.removeprefix("+ ").str.removeprefix("all "), []
     names = names.str.replace("+ ", "with ", regex=False)
     for verdict, (one, several) in WORDS.items():
