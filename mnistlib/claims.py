@@ -18,6 +18,9 @@ from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
 Study = Mapping[str, pd.DataFrame]  # families by name, as from plan.judge
+Claim = tuple[
+    str, str, bool, str | None
+]  # text, evidence, whether it stands, its family if planned
 KNOWN = (  # method, test error as a fraction, source
     ("two-layer MLP 300-100", 0.0305, "LeCun et al. 1998"),
     ("LeNet-5", 0.0095, "LeCun et al. 1998"),
@@ -42,7 +45,7 @@ def claims(study: Study, runs: Sequence[Run]) -> pd.DataFrame:
     return frame.assign(verdict=words + np.where(decided, "", ", exploratory")).set_index("claim")
 
 
-def _of_networks(study: Study) -> Iterator[tuple[str, str, bool, str]]:
+def _of_networks(study: Study) -> Iterator[Claim]:
     added = study[ADDED]
     lenet5, mlp, together = added.loc["lenet5"], added.loc["mlp"], added.loc["lenet5_reg"]
     text = f"On average the assignment's LeNet-5 misreads at most 1998's {100 * ERROR_1998:.2f} %."
@@ -64,7 +67,7 @@ def _of_networks(study: Study) -> Iterator[tuple[str, str, bool, str]]:
     yield text, f"test error {error_words(together)}", together.error_high < ERROR_2003, ADDED
 
 
-def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool, str]]:
+def _of_techniques(study: Study) -> Iterator[Claim]:
     alone = techniques(study[ADDED])
     helping = alone[alone["verdict"] == "helps"]
     text = "One run of each is enough to see that a technique helps."
@@ -77,7 +80,7 @@ def _of_techniques(study: Study) -> Iterator[tuple[str, str, bool, str]]:
     yield text, evidence, sure, ADDED
 
 
-def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, bool, str]]:
+def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[Claim]:
     if PARTS in study:
         without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
         text = "All together needs every part of it: without one, it is worse."
@@ -87,7 +90,7 @@ def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[tuple[str, str, boo
     left = points(more["difference"], more["low"], more["high"])
     evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
     text = "Together the techniques gain less than the sum of what they gain alone."
-    yield text, evidence, more["high"] < 0, "none: it was not planned"
+    yield text, evidence, more["high"] < 0, None
 
 
 def techniques(added: pd.DataFrame) -> pd.DataFrame:

@@ -177,4 +177,4 @@ def standing(runs: Sequence[Run]) -> str:
     fewer = "" if missing(runs, LONGER) else f" ({len(LONGER_SEEDS)} where trained longer)"
     seeds = f"{len(DECIDING)} seeds{fewer}"
     words = f"Judged once, as planned, from {seeds} that took no part in any choice"
-    return f"{words}; exploratory still: {', '.join(waiting)}." if waiting else f"{words}."
+    return f"{words}; not judged yet: {', '.join(waiting)}." if waiting else f"{words}."
