@@ -156,7 +156,8 @@ def firmness(study: Study) -> str:
     told = f"{stay}; not so: {'; '.join(changed)}." if changed else f"{stay}."
     late = frame.index[(frame["late_p"] < 0.05) & ~frame["verdict"].isin(["helps", "hurts"])]
     if len(late):
-        told += f" Only the last five epochs, which decide nothing, show: {'; '.join(late)}."
+        told += " Only the last five epochs, which decide nothing, show a difference: "
+        told += f"{'; '.join(late)}."
     return told
 
 

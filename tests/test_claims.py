@@ -132,5 +132,6 @@ def test_it_is_told_how_many_verdicts_are_firm_and_which_are_not(study):
     assert claims.firmness(study) == (
         f"{n - 2} of {n} verdicts stay the same {checks}; not so: MLP, all but batch norm ("
         "not shown without disputed images); baseline, 90 epochs (hurts without disputed images, "
-        "hurts without one seed). Only the last five epochs, which decide nothing, show: + dropout."
+        "hurts without one seed). Only the last five epochs, which decide nothing, show a "
+        "difference: + dropout."
     )
