@@ -18,9 +18,7 @@ from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
 Study = Mapping[str, pd.DataFrame]  # families by name, as from plan.judge
-Claim = tuple[
-    str, str, bool, str | None
-]  # text, evidence, whether it stands, its family if planned
+Claim = tuple[str, str, bool, str | None]  # text, evidence, if it stands, family if planned
 KNOWN = (  # method, test error as a fraction, source
     ("two-layer MLP 300-100", 0.0305, "LeCun et al. 1998"),
     ("LeNet-5", 0.0095, "LeCun et al. 1998"),
@@ -151,9 +149,9 @@ def firmness(study: Study) -> str:
         for (name, row), was in zip(frame.iterrows(), frame["verdict"], strict=True)
     }
     changed = [f"{name} ({', '.join(ways)})" for name, ways in other.items() if ways]
-    stay = f"{len(frame) - len(changed)} of {len(frame)} verdicts stay the same "
-    stay += " and ".join(checks.values())
-    told = f"{stay}; not so: {'; '.join(changed)}." if changed else f"{stay}."
+    told = f"{len(frame) - len(changed)} of {len(frame)} verdicts stay the same "
+    told += " and ".join(checks.values())
+    told += f"; not so: {'; '.join(changed)}." if changed else "."
     late = frame.index[(frame["late_p"] < 0.05) & ~frame["verdict"].isin(["helps", "hurts"])]
     if len(late):
         told += " Only the last five epochs, which decide nothing, show a difference: "
