@@ -103,8 +103,10 @@ def show(fig, name: str, caption: str, alt: str, save_to: str | Path | None = No
 
 
 def typeset(text: str) -> str:
-    """The text with a space before each percent sign and no line break inside a name or number."""
+    """The text with a space before each percent sign, and no line break inside a number or a name
+    or after the plus of what is added."""
     spaced = re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", text)
+    spaced = re.sub(r"\+ (?=[A-Za-z])", "+\N{NO-BREAK SPACE}", spaced)
     return spaced.replace("LeNet-5", "LeNet\N{NON-BREAKING HYPHEN}5")
 
 

@@ -80,6 +80,11 @@ def test_show_displays_picture_then_caption_and_closes_the_figure(displayed, tmp
     assert png == (tmp_path / "02_again.png").read_bytes()
 
 
+def test_no_line_breaks_inside_a_number_or_a_name_or_after_a_plus():
+    text = "LeNet-5 + affine, 1% to 2 %, 1 + 2"
+    assert notebook.typeset(text) == "LeNet\u20115 +\u00a0affine, 1\u00a0% to 2\u00a0%, 1 + 2"
+
+
 @pytest.mark.parametrize("name", ["curves.png", "02_curves", "../02_a.png", "02_A.png"])
 def test_show_refuses_other_names(name):
     with pytest.raises(UserError, match="expected one like '02_curves"):
