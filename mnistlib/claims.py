@@ -29,6 +29,7 @@ KNOWN = (  # method, test error as a fraction, source
 ERROR_1998, ERROR_2003 = KNOWN[1][1], KNOWN[-1][1]
 LENET5_1998 = 1 - ERROR_1998
 BAND_1998 = LENET5_1998, *stats.wilson(round(10_000 * LENET5_1998), 10_000)  # and its interval
+WHO = {"lenet5": "the baseline", "lenet5_reg": "all together"}
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
@@ -56,9 +57,8 @@ def _of_networks(study: Study) -> Iterator[Claim]:
         yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts", FAIRLY
     text = "All techniques together (but dropout) improve LeNet-5."
     yield text, gain_words(together), together.verdict == "helps", ADDED
-    if LONGER in study and "lenet5_reg (epochs=90)" in study[LONGER].index:
-        longer = study[LONGER].loc["lenet5_reg (epochs=90)"]
-        text = "Trained three times as long, all together get better still."
+    for longer in _compared(study, LONGER).itertuples():
+        text = f"Trained three times as long, {WHO[longer.against]} makes fewer errors."
         evidence = f"{gain_words(longer)}: {longer.verdict}; test error {error_words(longer)}"
         yield text, evidence, longer.verdict == "helps", LONGER
     text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
@@ -72,8 +72,9 @@ def _of_techniques(study: Study) -> Iterator[Claim]:
     evidence, sure = "none helps", False
     if len(helping):
         weakest, share = helping["better"].idxmin(), helping["better"].min()
-        one_run = f"one run with {weakest.removeprefix('+ ')}, the least sure of those that help,"
-        evidence = f"{one_run} beats one of the baseline in {100 * share:.0f} % of pairs"
+        n, pairs = helping["seeds"][weakest], f"{100 * share:.0f} %"
+        evidence = f"of those that help, {weakest.removeprefix('+ ')} does so least often: one run "
+        evidence += f"beats one of the baseline in {pairs} of all {n} × {n} pairs"
         sure = share >= SURE
     yield text, evidence, sure, ADDED
 
@@ -143,20 +144,26 @@ def firmness(study: Study) -> str:
     """How many verdicts stay without disputed images and without one seed, which change and to
     what, and which rows only the second outcome tells apart, in sentences."""
     frame = _rows(study).dropna(subset="p")
-    checks = {"undisputed": "without disputed images", "spoilt": "without one seed"}
-    other = {
-        name: [f"{row[check]} {words}" for check, words in checks.items() if row[check] != was]
-        for (name, row), was in zip(frame.iterrows(), frame["verdict"], strict=True)
-    }
-    changed = [f"{name} ({', '.join(ways)})" for name, ways in other.items() if ways]
-    told = f"{len(frame) - len(changed)} of {len(frame)} verdicts stay the same "
-    told += " and ".join(checks.values())
-    told += f"; not so: {'; '.join(changed)}." if changed else "."
+    checks, told = {"undisputed": "without disputed images", "spoilt": "without one seed"}, ""
+    for decided, rows in frame.groupby("decided", sort=False):
+        other = {
+            name: [f"{row[check]} {words}" for check, words in checks.items() if row[check] != was]
+            for (name, row), was in zip(rows.iterrows(), rows["verdict"], strict=True)
+        }
+        changed = [f"{name} ({', '.join(ways)})" for name, ways in other.items() if ways]
+        kind = "judged" if decided else "exploratory"
+        told += f"{len(rows) - len(changed)} of {len(rows)} {kind} verdicts stay the same "
+        told += " and ".join(checks.values())
+        told += f"; not so: {'; '.join(changed)}. " if changed else ". "
     late = frame.index[(frame["late_p"] < 0.05) & ~frame["verdict"].isin(["helps", "hurts"])]
     if len(late):
-        told += " Only the last five epochs, which decide nothing, show a difference: "
+        told += "Only the last five epochs, which decide nothing, show a difference: "
         told += f"{'; '.join(late)}."
-    return told
+    return told.rstrip()
+
+
+def _compared(study: Study, family: str) -> pd.DataFrame:
+    return study[family].dropna(subset="p") if family in study else pd.DataFrame()
 
 
 def _rows(study: Study) -> pd.DataFrame:
@@ -183,6 +190,17 @@ def family_words(what: str, rows: pd.DataFrame) -> str:
             *rest, last = found
             said.append(f"{', '.join(rest)} and {last} {several}" if rest else f"{last} {one}")
     return f"{what}: {'; '.join(said)}."
+
+
+def longer_words(study: Study) -> str:
+    """What training three times as long does, in a sentence; none where it has no runs."""
+    rows = _compared(study, LONGER)
+    if rows.empty:
+        return ""
+    names = {name: f"that of {who}" for name, who in WHO.items()}
+    seeds = " or ".join(map(str, sorted(set(rows["seeds"]))))
+    what = f"Training for 90 epochs instead of 30 ({seeds} seeds)"
+    return family_words(what, rows.set_index("against").rename(index=names))
 
 
 def signed(fraction: float) -> str:
@@ -213,8 +231,11 @@ def mean_words(values: Sequence[float], decimals: int = 1) -> str:
 
 
 def error_words(row: object) -> str:
-    """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"."""
-    return share_words(row.error, row.error_low, row.error_high, f" over {row.seeds} seeds")
+    """A recipe's error in words: "0.77 % (0.75 to 0.79 over 10 seeds)"; printed accuracy and error
+    sum up to 100 %."""
+    parts = (row.error, row.error_low, row.error_high)
+    parts = (1 - round(100 * (1 - part), 2) / 100 for part in parts)
+    return share_words(*parts, f" over {row.seeds} seeds")
 
 
 def gain_words(row: object) -> str:

@@ -174,7 +174,6 @@ def standing(runs: Sequence[Run]) -> str:
     waiting = [
         name[0].lower() + name[1:] for name in (FAIRLY, LONGER, PARTS) if missing(runs, name)
     ]
-    fewer = "" if missing(runs, LONGER) else f" ({len(LONGER_SEEDS)} where trained longer)"
-    seeds = f"{len(DECIDING)} seeds{fewer}"
+    seeds = f"{len(DECIDING)} seeds ({DECIDING[0]} to {DECIDING[-1]})"
     words = f"Judged once, as planned, from {seeds} that took no part in any choice"
     return f"{words}; not judged yet: {', '.join(waiting)}." if waiting else f"{words}."

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -7,7 +9,7 @@ from mnistlib.config import ORDER
 from mnistlib.plan import ADDED, FAIRLY, FAMILIES, LONGER, PARTS
 
 
-def line(difference, verdict="not shown", error=0.005):
+def line(difference, verdict="not shown", error=0.005, against="lenet5"):
     """A row of plan.judge's with intervals of ± 0.0005."""
     low, high = difference - 0.0005, difference + 0.0005
     return {
@@ -15,7 +17,7 @@ def line(difference, verdict="not shown", error=0.005):
         **{"difference": difference, "low": low, "high": high, "both_low": low, "both_high": high},
         **{"p": 0.002, "p_holm": 0.02, "better": 0.99, "detectable": 0.0007, "verdict": verdict},
         **{"undisputed": verdict, "spoilt": "not shown", "late": 0.001, "late_p": 0.03},
-        **{"against": "lenet5", "decided": True},
+        **{"against": against, "decided": True},
     }
 
 
@@ -26,7 +28,7 @@ def study():
         ADDED: {name: line(0.001, "helps", 0.003) for name in ALONE}
         | {"mlp": line(-0.01, "hurts")},
         FAIRLY: {name: line(-0.005, "hurts") for name in FAMILIES[FAIRLY]},
-        LONGER: {name: line(0.001, "helps") for name in FAMILIES[LONGER]},
+        LONGER: {n: line(0.001, "helps", against=x) for n, x in FAMILIES[LONGER].items()},
         PARTS: {name: line(-0.001, "hurts") for name in WITHIN},
     }
     base = {"lenet5": line(0.0, "baseline", 0.009) | {"p": float("nan")}}
@@ -57,31 +59,32 @@ def supported(study, monkeypatch):
         (ADDED, "mlp", {"verdict": "not shown"}, [1]),
         (FAIRLY, "mlp + all it can take", {"verdict": "equivalent"}, [2]),
         (ADDED, "lenet5_reg", {"verdict": "not shown"}, [3]),
-        (LONGER, "lenet5_reg (epochs=90)", {"verdict": "not shown"}, [4]),
-        (ADDED, "lenet5_reg", {"error_high": 0.0041}, [5]),
-        (ADDED, "lenet5 + affine", {"better": 0.94}, [6]),
-        (PARTS, "lenet5_reg - averaging", {"verdict": "equivalent"}, [7]),
+        (LONGER, "lenet5 (epochs=90)", {"verdict": "hurts"}, [4]),
+        (LONGER, "lenet5_reg (epochs=90)", {"verdict": "not shown"}, [5]),
+        (ADDED, "lenet5_reg", {"error_high": 0.0041}, [6]),
+        (ADDED, "lenet5 + affine", {"better": 0.94}, [7]),
+        (PARTS, "lenet5_reg - averaging", {"verdict": "equivalent"}, [8]),
         (PARTS, "lenet5_reg + dropout", {"verdict": "helps"}, []),
     ],
 )
 def test_each_claim_stands_and_falls_with_its_own_evidence(
     study, supported, part, row, change, falls
 ):
-    assert supported() == [True] * 9
+    assert supported() == [True] * 10
     for column, value in change.items():
         study[part].loc[row, column] = value
     assert [i for i, stands in enumerate(supported()) if not stands] == falls
 
 
 def test_only_what_is_not_judged_as_planned_is_called_exploratory(study, supported):
-    assert supported() == [True] * 9
+    assert supported() == [True] * 10
     study[PARTS]["decided"] = False
     verdicts = claims.claims(study, [])["verdict"].tolist()
-    assert verdicts == ["supported"] * 7 + ["supported, exploratory"] * 2
+    assert verdicts == ["supported"] * 8 + ["supported, exploratory"] * 2
 
 
 def test_gains_overlap_only_where_their_sum_is_surely_more(supported):
-    assert supported(high=0.0001) == [True] * 8 + [False]
+    assert supported(high=0.0001) == [True] * 9 + [False]
 
 
 def test_verdicts_are_told_in_a_sentence_and_none_help_where_none_does(study, supported):
@@ -100,6 +103,22 @@ def test_verdicts_are_told_in_a_sentence_and_none_help_where_none_does(study, su
 def test_what_has_no_runs_yet_is_not_claimed(study, supported):
     del study[FAIRLY], study[LONGER]
     assert supported() == [True] * 7
+    assert claims.longer_words(study) == ""
+
+
+def test_longer_training_is_told_of_both_that_were_trained_longer(study):
+    study[LONGER].loc["lenet5 (epochs=90)", "verdict"] = "equivalent"
+    assert claims.longer_words(study) == (
+        "Training for 90 epochs instead of 30 (10 seeds): that of all together helps; that of the "
+        "baseline is equivalent within ±0.05 points."
+    )
+
+
+def test_printed_errors_and_accuracies_sum_up_to_all():
+    row = SimpleNamespace(error=0.00785, error_low=0.00734, error_high=0.00836, seeds=10)
+    accuracy = claims.share_words(1 - row.error, 1 - row.error_high, 1 - row.error_low)
+    told = accuracy, claims.error_words(row)
+    assert told == ("99.22 % (99.16 to 99.27)", "0.78 % (0.73 to 0.84 over 10 seeds)")
 
 
 def test_the_results_hold_every_row_once_and_the_details_every_comparison(study):
@@ -125,13 +144,14 @@ def test_it_is_told_how_many_verdicts_are_firm_and_which_are_not(study):
     for family in study.values():
         family["spoilt"] = family["undisputed"] = family["verdict"]
     n, checks = sum(map(len, FAMILIES.values())), "without disputed images and without one seed"
-    assert claims.firmness(study) == f"{n} of {n} verdicts stay the same {checks}."
+    assert claims.firmness(study) == f"{n} of {n} judged verdicts stay the same {checks}."
     study[FAIRLY].loc["mlp + all it can take", "undisputed"] = "not shown"
     study[LONGER].loc["lenet5 (epochs=90)", ["undisputed", "spoilt"]] = "hurts"
     study[ADDED].loc["lenet5 + dropout", ["verdict", "undisputed", "spoilt"]] = "not shown"
+    study[PARTS]["decided"], of = False, n - len(WITHIN)
     assert claims.firmness(study) == (
-        f"{n - 2} of {n} verdicts stay the same {checks}; not so: MLP, all but batch norm ("
-        "not shown without disputed images); baseline, 90 epochs (hurts without disputed images, "
-        "hurts without one seed). Only the last five epochs, which decide nothing, show a "
-        "difference: + dropout."
+        f"{of - 2} of {of} judged verdicts stay the same {checks}; not so: MLP, all but batch norm "
+        "(not shown without disputed images); baseline, 90 epochs (hurts without disputed images, "
+        f"hurts without one seed). {n - of} of {n - of} exploratory verdicts stay the same "
+        f"{checks}. Only the last five epochs, which decide nothing, show a difference: + dropout."
     )

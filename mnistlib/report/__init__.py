@@ -11,7 +11,7 @@ import nbformat
 
 from mnistlib import base, plan
 from mnistlib.base import DataError, UserError, expanded, expect_writable, write_bytes
-from mnistlib.claims import family_words, techniques
+from mnistlib.claims import family_words, longer_words, techniques
 from mnistlib.config import TITLES
 from mnistlib.dataset import load
 from mnistlib.execution import Page, run
@@ -121,8 +121,9 @@ def refresh(names: Sequence[str] = ()) -> None:
 def readme(text: str) -> str:
     """README.md with what stands between its marks written anew from the records in git."""
     runs = load_all(base.RUNS, strict=True)
-    added = plan.judge(runs)[plan.ADDED]
-    words = family_words("Added to LeNet-5 alone", techniques(added))
+    study = plan.judge(runs)
+    words = family_words("Added to LeNet-5 alone", techniques(study[plan.ADDED]))
+    words = f"{words} {longer_words(study)}".rstrip()
     table = book.headline_table(plan.counted(runs))
     results = f"{START}\n{table}\n\n{words} {plan.standing(runs)}\n{END}"
     return re.sub(f"{START}.*{END}", lambda _: results, text, flags=re.S)

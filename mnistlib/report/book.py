@@ -22,7 +22,7 @@ from sphinx.application import Sphinx
 from mnistlib.base import write_bytes
 from mnistlib.comparison import headline, readable
 from mnistlib.execution import KERNEL, Page
-from mnistlib.notebook import NAME, SAMPLE, plain
+from mnistlib.notebook import NAME, SAMPLE, plain, typeset
 from mnistlib.runs import Run, load_all
 
 FOLDER = Path(__file__).parent
@@ -111,16 +111,18 @@ def index(runs: Sequence[Run], book: Sequence[tuple[Page, NotebookNode]]) -> str
 
 
 def _card(page: Page, notebook: NotebookNode) -> str:
-    title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+    title = typeset(notebook.cells[0].source.partition("\n")[0].lstrip("# "))
     return _directive("grid-item-card", title, page.label, f"link: {page.slug}", "link-type: doc")
 
 
 def headline_table(runs: Sequence[Run]) -> str:
     """The headline in Markdown."""
     frame = readable(headline(runs)).reset_index()
-    aligned = ["---", *["---:"] * (len(frame.columns) - 1)]
-    rows = [frame.columns, aligned, *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    first, *rows = (
+        "| " + " | ".join(map(str, row)) + " |" for row in [frame.columns, *frame.to_numpy()]
+    )
+    aligned = "|---" + "|---:" * (len(frame.columns) - 1) + "|"
+    return "\n".join([first, aligned, *rows])
 
 
 def _directive(name: str, argument: str, body: str, *options: str) -> str:
