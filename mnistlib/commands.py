@@ -115,7 +115,8 @@ def parse_seeds(text: str) -> range:
 
 
 def dry_run(stages: Sequence[tuple[dict, range]], data: DigitData, folder: Path) -> None:
-    """Print how many runs of each row are in `folder`, how many are missing, and their time."""
+    """Print how many runs of each row are in `folder`, how many are missing, and their time; of
+    the whole plan also what it has judged."""
     found, known = ({run.key: run for run in runs.load_all(at)} for at in (folder, base.RUNS))
     seconds = 0.0
     for rows, seeds in stages:
@@ -129,3 +130,5 @@ def dry_run(stages: Sequence[tuple[dict, range]], data: DigitData, folder: Path)
             paces = [median(run.history["seconds"]) / run.dataset["n_train"] for run in alike]
             seconds += missing * row.epochs * len(data.train) * median(paces or [USUAL_PACE])
     print(f"time: about {tqdm.format_interval(seconds)} of one core")
+    if len(stages) > 1:  # those of the plan
+        print(plan.standing([*found.values()]))

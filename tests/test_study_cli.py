@@ -91,7 +91,10 @@ def test_two_studies_at_once_on_one_folder_make_the_records_of_one(folder, tmp_p
     assert_undisturbed(shared, load(folder))
 
 
-def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(folder, tmp_path, capsys):
+def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(base, "RUNS", tmp_path / "report")
     few = ["--only", "mlp", "lenet5", "--seeds", "3-4", "--epochs", "1", "--dry-run"]
     save(fit(recipe("mlp", epochs=1), load(folder), 4), tmp_path / "runs")
     for out, found in (("runs", 1), ("none", 0)):
@@ -101,6 +104,9 @@ def test_a_dry_run_makes_nothing_and_says_of_each_row_what_is_missing(folder, tm
         assert mlp.split() == ["mlp", str(found), "found", str(2 - found), "to", "make"]
         assert lenet5.split() == ["lenet5", "0", "found", "2", "to", "make"]
         assert re.fullmatch(r"time: about 00:0\d of one core", time)
+    assert main(arguments(folder, tmp_path / "none", "--dry-run")) == 0
+    *_, judged = capsys.readouterr().out.splitlines()
+    assert judged.endswith("0 of the 220 runs that will decide this are there.")
     assert not (tmp_path / "none").exists()
 
 
