@@ -118,11 +118,9 @@ def _card(page: Page, notebook: NotebookNode) -> str:
 def headline_table(runs: Sequence[Run]) -> str:
     """The headline in Markdown."""
     frame = readable(headline(runs)).reset_index()
-    first, *rows = (
-        "| " + " | ".join(map(str, row)) + " |" for row in [frame.columns, *frame.to_numpy()]
-    )
-    aligned = "|---" + "|---:" * (len(frame.columns) - 1) + "|"
-    return "\n".join([first, aligned, *rows])
+    aligned = ["---", *["---:"] * (len(frame.columns) - 1)]
+    rows = [frame.columns, aligned, *frame.to_numpy().tolist()]
+    return "\n".join(f"|{'|'.join(map(str, row))}|" for row in rows)
 
 
 def _directive(name: str, argument: str, body: str, *options: str) -> str:
