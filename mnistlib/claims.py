@@ -14,6 +14,7 @@ import pandas as pd
 
 from mnistlib import stats
 from mnistlib.comparison import COMBINED, MARGIN, by_row, label, surplus
+from mnistlib.config import ROWS
 from mnistlib.plan import ADDED, FAIRLY, LONGER, PARTS, counted
 from mnistlib.runs import Run
 
@@ -29,7 +30,7 @@ KNOWN = (  # method, test error as a fraction, source
 ERROR_1998, ERROR_2003 = KNOWN[1][1], KNOWN[-1][1]
 LENET5_1998 = 1 - ERROR_1998
 BAND_1998 = LENET5_1998, *stats.wilson(round(10_000 * LENET5_1998), 10_000)  # and its interval
-WHO = {"lenet5": "the baseline", "lenet5_reg": "all together"}
+WHO = {"lenet5": "the baseline", "lenet5_reg": "all together"}  # in a sentence
 SURE = 0.95  # how often one run must come out ahead of another to be called enough
 
 
@@ -51,14 +52,14 @@ def _of_networks(study: Study) -> Iterator[Claim]:
     yield text, f"test error {error_words(lenet5)}", lenet5.error_high <= ERROR_1998, ADDED
     text = "With as many parameters and the same recipe LeNet-5 reads better than the MLP."
     yield text, f"MLP against LeNet-5: {gain_words(mlp)}", mlp.verdict == "hurts", ADDED
-    if FAIRLY in study and "mlp + all it can take" in study[FAIRLY].index:
-        text = "It does so too when both are regularized (the MLP without batch norm)."
-        fair = study[FAIRLY].loc["mlp + all it can take"]
-        yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts", FAIRLY
+    text = "It does so too when both are regularized (the MLP without batch norm)."
+    fair = study[FAIRLY].loc["mlp + all it can take"]
+    yield text, f"MLP against LeNet-5: {gain_words(fair)}", fair.verdict == "hurts", FAIRLY
     text = "All techniques together (but dropout) improve LeNet-5."
     yield text, gain_words(together), together.verdict == "helps", ADDED
-    for longer in _compared(study, LONGER).itertuples():
-        text = f"Trained three times as long, {WHO[longer.against]} makes fewer errors."
+    for longer in study[LONGER].dropna(subset="p").itertuples():
+        epochs = ROWS[longer.Index].epochs
+        text = f"Trained for {epochs} epochs, {WHO[longer.against]} makes fewer errors."
         evidence = f"{gain_words(longer)}: {longer.verdict}; test error {error_words(longer)}"
         yield text, evidence, longer.verdict == "helps", LONGER
     text = f"The regularized LeNet-5 makes fewer errors than the {100 * ERROR_2003:.2f} % of 2003."
@@ -80,11 +81,10 @@ def _of_techniques(study: Study) -> Iterator[Claim]:
 
 
 def _of_parts(study: Study, runs: Sequence[Run]) -> Iterator[Claim]:
-    if PARTS in study:
-        without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
-        text = "All together needs every part of it: without one, it is worse."
-        evidence = family_words("One part left out at a time", without)
-        yield text, evidence, (without["verdict"] == "hurts").all(), PARTS
+    without = study[PARTS].filter(like=" - ", axis=0).rename(index=label)
+    text = "All together needs every part of it: without one, it is worse."
+    evidence = family_words("One part left out at a time", without)
+    yield text, evidence, (without["verdict"] == "hurts").all(), PARTS
     more = surplus(by_row(counted(runs)), "lenet5_reg", COMBINED, "lenet5")
     left = points(more["difference"], more["low"], more["high"])
     evidence = f"together, less the sum of the parts alone: {left} points, {more['seeds']} seeds"
@@ -144,7 +144,7 @@ def firmness(study: Study) -> str:
     """How many verdicts stay without disputed images and without one seed, which change and to
     what, and which rows only the second outcome tells apart, in sentences."""
     frame = _rows(study).dropna(subset="p")
-    checks, told = {"undisputed": "without disputed images", "spoilt": "without one seed"}, ""
+    checks, told = {"undisputed": "without disputed images", "spoilt": "without one seed"}, []
     for decided, rows in frame.groupby("decided", sort=False):
         other = {
             name: [f"{row[check]} {words}" for check, words in checks.items() if row[check] != was]
@@ -152,18 +152,14 @@ def firmness(study: Study) -> str:
         }
         changed = [f"{name} ({', '.join(ways)})" for name, ways in other.items() if ways]
         kind = "judged" if decided else "exploratory"
-        told += f"{len(rows) - len(changed)} of {len(rows)} {kind} verdicts stay the same "
-        told += " and ".join(checks.values())
-        told += f"; not so: {'; '.join(changed)}. " if changed else ". "
+        stay = f"{len(rows) - len(changed)} of {len(rows)} {kind} verdicts stay the same"
+        but = f"; not so: {'; '.join(changed)}" if changed else ""
+        told.append(f"{stay} {' and '.join(checks.values())}{but}.")
     late = frame.index[(frame["late_p"] < 0.05) & ~frame["verdict"].isin(["helps", "hurts"])]
     if len(late):
-        told += "Only the last five epochs, which decide nothing, show a difference: "
-        told += f"{'; '.join(late)}."
-    return told.rstrip()
-
-
-def _compared(study: Study, family: str) -> pd.DataFrame:
-    return study[family].dropna(subset="p") if family in study else pd.DataFrame()
+        only = "Only the last five epochs, which decide nothing, show a difference"
+        told.append(f"{only}: {'; '.join(late)}.")
+    return " ".join(told)
 
 
 def _rows(study: Study) -> pd.DataFrame:
@@ -193,14 +189,16 @@ def family_words(what: str, rows: pd.DataFrame) -> str:
 
 
 def longer_words(study: Study) -> str:
-    """What training three times as long does, in a sentence; none where it has no runs."""
-    rows = _compared(study, LONGER)
-    if rows.empty:
+    """What longer training does, in a sentence; none where it has no runs."""
+    if LONGER not in study:
         return ""
-    names = {name: f"that of {who}" for name, who in WHO.items()}
+    rows = study[LONGER].dropna(subset="p")
+    one = rows.iloc[0]
+    epochs = f"{ROWS[one.name].epochs} epochs instead of {ROWS[one.against].epochs}"
     seeds = " or ".join(map(str, sorted(set(rows["seeds"]))))
-    what = f"Training for 90 epochs instead of 30 ({seeds} seeds)"
-    return family_words(what, rows.set_index("against").rename(index=names))
+    names = {name: f"that of {who}" for name, who in WHO.items()}
+    each = rows.set_index("against").rename(index=names)
+    return family_words(f"Training for {epochs} ({seeds} seeds)", each)
 
 
 def signed(fraction: float) -> str:

@@ -100,18 +100,14 @@ def test_verdicts_are_told_in_a_sentence_and_none_help_where_none_does(study, su
     assert one_run["evidence"].item() == "none helps"
 
 
-def test_what_has_no_runs_yet_is_not_claimed(study, supported):
-    del study[FAIRLY], study[LONGER]
-    assert supported() == [True] * 7
-    assert claims.longer_words(study) == ""
-
-
-def test_longer_training_is_told_of_both_that_were_trained_longer(study):
+def test_longer_training_is_told_of_both_that_were_trained_longer_or_of_none(study):
     study[LONGER].loc["lenet5 (epochs=90)", "verdict"] = "equivalent"
     assert claims.longer_words(study) == (
         "Training for 90 epochs instead of 30 (10 seeds): that of all together helps; that of the "
         "baseline is equivalent within ±0.05 points."
     )
+    del study[LONGER]
+    assert claims.longer_words(study) == ""
 
 
 def test_printed_errors_and_accuracies_sum_up_to_all():

@@ -123,7 +123,7 @@ def readme(text: str) -> str:
     runs = load_all(base.RUNS, strict=True)
     study = plan.judge(runs)
     words = family_words("Added to LeNet-5 alone", techniques(study[plan.ADDED]))
-    words = f"{words} {longer_words(study)}".rstrip()
     table = book.headline_table(plan.counted(runs))
-    results = f"{START}\n{table}\n\n{words} {plan.standing(runs)}\n{END}"
+    words = f"{words} {longer_words(study)} {plan.standing(runs)}"
+    results = f"{START}\n{table}\n\n{words}\n{END}"
     return re.sub(f"{START}.*{END}", lambda _: results, text, flags=re.S)
